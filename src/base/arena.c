@@ -1,0 +1,32 @@
+#include "base/arena.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t round_up(size_t bytes) { return (bytes + RR_ALIGN - 1) / RR_ALIGN * RR_ALIGN; }
+
+rr_status rr_arena_reserve(size_t bytes, rr_arena *out) {
+    size_t capacity = round_up(bytes > 0 ? bytes : 1);
+    void *base = aligned_alloc(RR_ALIGN, capacity);
+    if (base == NULL) return rr_fail(RR_ERR_NOMEM, "%zu MiB of memory could not be had", capacity >> 20);
+    memset(base, 0, capacity);
+    *out = (rr_arena){.base = base, .capacity = capacity};
+    return RR_OK;
+}
+
+void rr_arena_release(rr_arena *arena) {
+    free(arena->base);
+    *arena = (rr_arena){0};
+}
+
+void *rr_arena_take(rr_arena *arena, size_t bytes) {
+    size_t offset = arena->used, size = round_up(bytes);
+    arena->used += size;
+    if (arena->base == NULL) return NULL;
+    if (arena->used > arena->capacity) {
+        fprintf(stderr, "ringrnn: internal error: an arena of %zu bytes was asked for %zu\n", arena->capacity, arena->used);
+        abort();
+    }
+    return arena->base + offset;
+}

@@ -1,0 +1,18 @@
+/* The `dist` section. */
+#ifndef RR_DIST_DIST_CONFIG_H
+#define RR_DIST_DIST_CONFIG_H
+
+#include "config/schema.h"
+
+typedef struct rr_dist_config {
+    size_t allreduce;        /* RR_ALLREDUCE_AUTO (0) or 1 + index in rr_allreduces */
+    double bucket_mb;        /* MiB of gradients a bucket */
+    size_t threads_per_rank;
+    size_t logical_shards;   /* 0: off (the only value so far) */
+    size_t timeout_s;
+    size_t check_every_steps; /* compare the parameters' hash over ranks that often; 0: never */
+} rr_dist_config;
+
+extern const rr_section rr_dist_section;
+
+#endif

@@ -1,0 +1,67 @@
+/* The one table of parameters. Values, gradients and optimiser state are arenas of its layout. */
+#ifndef RR_NN_PARAMS_H
+#define RR_NN_PARAMS_H
+
+#include "base/arena.h"
+#include "base/error.h"
+
+enum { RR_PARAM_DIMS = 4, RR_PARAM_NAME = 96 };
+
+/** How a parameter is initialised; schemes treat them differently (nn/init.h). */
+typedef enum rr_param_kind {
+    RR_PARAM_WEIGHT,        /* matrix [out, in] */
+    RR_PARAM_RECURRENT,     /* matrix [gates * H, H] */
+    RR_PARAM_BIAS,
+    RR_PARAM_GATE_BIAS,     /* bias of a cell, [gates * H] */
+    RR_PARAM_EMBEDDING      /* [vocabulary, size] */
+} rr_param_kind;
+
+typedef struct rr_param {
+    char name[RR_PARAM_NAME]; /* as in a PyTorch state_dict: "rnn.weight_ih_l0" */
+    rr_param_kind kind;
+    size_t dims[RR_PARAM_DIMS];
+    size_t dim_count;
+    size_t offset; /* floats from the start of an arena; a multiple of 16 */
+    size_t count;  /* floats */
+    size_t fan_in; /* PyTorch's default bound is 1 / sqrt(fan_in); hidden_size for cells; 0: normal(0, 1) (embedding) */
+    size_t gates;  /* cells: rows are `gates` blocks; else 1 */
+    int forget_gate; /* which block is the forget gate (bias_hh gets 0, bias_ih gets the constant); -1: none */
+} rr_param;
+
+/**
+ * Parameters are declared in the order in which backward finishes their gradients (head first, then the layers from the
+ * top, embeddings last), so that a gradient bucket is a contiguous range. The arenas are borrowed: the trainer owns them.
+ */
+typedef struct rr_params {
+    rr_param *items;
+    size_t count;
+    size_t total;  /* floats of an arena, padding between parameters included; padding stays 0 in every arena */
+    float *values; /* [total], or NULL until the owner sets it */
+    float *grads;  /* [total], or NULL where nothing is trained */
+} rr_params;
+
+/** Adds a parameter and returns its index. name, kind and so on as in rr_param; offset and count are filled in. */
+rr_status rr_params_add(rr_params *params, const rr_param *param, size_t *index);
+
+/** The index of a name, or params->count if there is none. */
+size_t rr_params_find(const rr_params *params, const char *name);
+
+/** Number of trainable scalars, padding not counted. */
+size_t rr_params_scalars(const rr_params *params);
+
+void rr_params_free(rr_params *params);
+
+static inline float *rr_param_value(const rr_params *params, size_t index) {
+    return params->values + params->items[index].offset;
+}
+
+static inline float *rr_param_grad(const rr_params *params, size_t index) {
+    return params->grads + params->items[index].offset;
+}
+
+/** The end of a parameter in the arena: what rr_hooks_ready takes. */
+static inline size_t rr_param_end(const rr_params *params, size_t index) {
+    return index + 1 < params->count ? params->items[index + 1].offset : params->total;
+}
+
+#endif

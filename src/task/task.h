@@ -1,0 +1,116 @@
+/* Tasks: layers composed in plain code, a loss, metrics, a decoder. A new one is one file and one line in task.c. */
+#ifndef RR_TASK_TASK_H
+#define RR_TASK_TASK_H
+
+#include "base/arena.h"
+#include "base/hooks.h"
+#include "config/config.h"
+#include "data/corpus.h"
+#include "data/data_config.h"
+#include "nn/dropout.h"
+#include "nn/model_config.h"
+#include "nn/params.h"
+
+enum { RR_TASK_METRICS = 16, RR_TASK_SUMS = 8 };
+
+/** The `task` section. */
+typedef struct rr_task_config {
+    size_t type; /* index in rr_tasks */
+    rr_variant_config own;
+} rr_task_config;
+
+extern const rr_section rr_task_section;
+
+/** What a task is made from. */
+typedef struct rr_task_setup {
+    const rr_config *config; /* for the places of keys in errors */
+    const rr_task_config *task;
+    const rr_data_config *data;
+    const rr_model_config *model;
+    size_t global_batch_size; /* rows */
+    size_t bptt;              /* time steps a window, tasks with running text */
+    size_t eval_streams;      /* 0: as many as global_batch_size */
+    const char *vocab_json;   /* vocabulary of a checkpoint, or NULL */
+    bool need_train, need_eval; /* which data is read */
+} rr_task_setup;
+
+/** How losses become gradients: each row's or target's loss is multiplied by it. */
+typedef struct rr_loss_count {
+    double targets; /* of the loss, summed over ranks before use */
+    double rows;
+} rr_loss_count;
+
+/** Where training stands. */
+typedef struct rr_position {
+    uint64_t step;          /* optimiser steps done */
+    uint64_t epoch;         /* epochs done */
+    uint64_t step_in_epoch; /* steps done in this epoch */
+} rr_position;
+
+typedef struct rr_metric {
+    const char *name; /* "loss", "ppl", "bpc" */
+    double value;
+} rr_metric;
+
+/** Size of the work, for info and bench. */
+typedef struct rr_task_cost {
+    double macs_per_target; /* multiply-adds of the matrices, forward; training is 3 times that, 2 FLOP each */
+    double targets_per_step;
+} rr_task_cost;
+
+typedef struct rr_task_ops rr_task_ops;
+
+/** Every task's struct begins with this. */
+typedef struct rr_task {
+    const rr_task_ops *ops;
+    rr_params params; /* declared by create; arenas set by the owner before forward */
+    uint64_t data_fingerprint;
+} rr_task;
+
+struct rr_task_ops {
+    const char *name, *help;
+    const rr_key *keys;
+
+    /** Reads what is needed, builds the vocabulary, declares the parameters; no activation memory. */
+    rr_status (*create)(const rr_task_setup *setup, rr_task **out);
+    void (*free)(rr_task *task);
+
+    /** Takes activation memory for micro batches of up to micro_rows rows and the carried state of rows [begin, end). */
+    void (*plan)(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin, size_t end, bool training);
+
+    uint64_t (*steps_per_epoch)(const rr_task *task);
+
+    /** Makes rows [begin, end) of the global batch at this position current; counts their targets and rows. */
+    rr_status (*load)(rr_task *task, const rr_position *position, size_t begin, size_t end, rr_loss_count *count);
+
+    /**
+     * Forward and backward of rows [begin, end) of the batch (global numbers, within those loaded). Gradients of the summed
+     * loss times scale are added to params.grads; *loss gets the sum of the loss over targets, unscaled.
+     */
+    rr_status (*train)(rr_task *task, size_t begin, size_t end, float scale, const rr_dropout *dropout,
+                       const rr_hooks *hooks, double *loss);
+
+    /** Carried state of a row (hidden state of a stream), floats; 0: none. Read and written row by row for checkpoints. */
+    size_t (*carry_size)(const rr_task *task);
+    void (*carry_read)(const rr_task *task, size_t row, float *out);
+    void (*carry_write)(rr_task *task, size_t row, const float *values);
+
+    /** Evaluation is cut into units (streams, examples) that ranks share; each unit fills RR_TASK_SUMS sums. 0: no such data. */
+    size_t (*eval_units)(const rr_task *task, rr_split split);
+    rr_status (*evaluate)(rr_task *task, rr_split split, size_t begin, size_t end, const rr_hooks *hooks,
+                          double (*sums)[RR_TASK_SUMS]);
+    /** Metrics from the sums over all units; the first is "loss" (mean, nats). Returns their number. */
+    size_t (*metrics)(const rr_task *task, const double sums[RR_TASK_SUMS], rr_metric out[RR_TASK_METRICS]);
+    /** Metrics that follow from the mean training loss alone ("ppl", "bpc"), without "loss". */
+    size_t (*train_metrics)(const rr_task *task, double loss, rr_metric out[RR_TASK_METRICS]);
+
+    rr_status (*vocab_json)(const rr_task *task, rr_buffer *out);
+    rr_task_cost (*cost)(const rr_task *task);
+    /** Lines for banner and info: vocabulary, tokens of each split, floors. */
+    void (*describe)(const rr_task *task, rr_buffer *out);
+};
+
+extern const rr_task_ops *const rr_tasks[];
+extern const size_t rr_task_count;
+
+#endif
