@@ -50,7 +50,7 @@ typedef struct rr_event {
     double eta_s;         /* NAN: not known */
 } rr_event;
 
-typedef struct rr_log rr_log;
+typedef struct rr_logger rr_logger; /* not rr_log: that is the logarithm of math/pointwise.h */
 
 typedef struct rr_sink_ops {
     const char *name;
@@ -65,13 +65,13 @@ extern const rr_sink_ops *const rr_sinks[];
 extern const size_t rr_sink_count;
 
 /** Opens all sinks (rank 0 alone logs). run_folder NULL: console only. */
-rr_status rr_log_open(const char *run_folder, const rr_log_config *config, uint64_t resume_step, rr_log **out);
-rr_status rr_log_write(rr_log *log, const rr_event *event);
-rr_status rr_log_flush(rr_log *log);
-void rr_log_close(rr_log *log);
+rr_status rr_log_open(const char *run_folder, const rr_log_config *config, uint64_t resume_step, rr_logger **out);
+rr_status rr_log_write(rr_logger *log, const rr_event *event);
+rr_status rr_log_flush(rr_logger *log);
+void rr_log_close(rr_logger *log);
 
 /** Shorthands. log NULL: nothing happens (ranks other than 0). */
-void rr_log_message(rr_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void rr_log_warning(rr_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void rr_log_message(rr_logger *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void rr_log_warning(rr_logger *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -10,6 +10,7 @@
 #include "nn/dropout.h"
 #include "nn/model_config.h"
 #include "nn/params.h"
+#include "ringrnn/model.h"
 
 enum { RR_TASK_METRICS = 16, RR_TASK_SUMS = 8 };
 
@@ -21,7 +22,7 @@ typedef struct rr_task_config {
 
 extern const rr_section rr_task_section;
 
-/** What a task is made from. */
+/** What a task is made from. The structs pointed to must live as long as the task. */
 typedef struct rr_task_setup {
     const rr_config *config; /* for the places of keys in errors */
     const rr_task_config *task;
@@ -90,6 +91,9 @@ struct rr_task_ops {
     rr_status (*train)(rr_task *task, size_t begin, size_t end, float scale, const rr_dropout *dropout,
                        const rr_hooks *hooks, double *loss);
 
+    /** The step just trained counts: the state it carried out becomes the state that the next step starts from. */
+    void (*commit)(rr_task *task);
+
     /** Carried state of a row (hidden state of a stream), floats; 0: none. Read and written row by row for checkpoints. */
     size_t (*carry_size)(const rr_task *task);
     void (*carry_read)(const rr_task *task, size_t row, float *out);
@@ -103,6 +107,11 @@ struct rr_task_ops {
     size_t (*metrics)(const rr_task *task, const double sums[RR_TASK_SUMS], rr_metric out[RR_TASK_METRICS]);
     /** Metrics that follow from the mean training loss alone ("ppl", "bpc"), without "loss". */
     size_t (*train_metrics)(const rr_task *task, double loss, rr_metric out[RR_TASK_METRICS]);
+
+    /** Text from a trained model; NULL where a task generates nothing. Plan for one row, not training, comes first. */
+    rr_status (*generate)(rr_task *task, const rr_generate_options *options);
+    /** Total negative log-likelihood of a text, nats, and the tokens scored. */
+    rr_status (*score)(rr_task *task, const char *text, size_t length, double *nll, size_t *tokens);
 
     rr_status (*vocab_json)(const rr_task *task, rr_buffer *out);
     rr_task_cost (*cost)(const rr_task *task);

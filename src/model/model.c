@@ -1,0 +1,92 @@
+#include "ringrnn/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "math/runtime.h"
+#include "model/weights.h"
+#include "task/task.h"
+
+struct rr_model {
+    rr_safetensors *file;
+    rr_config *config;
+    rr_task_config task_config;
+    rr_data_config data_config;
+    rr_model_config model_config;
+    rr_task *task;
+    rr_arena values, activations;
+};
+
+static rr_status open_task(rr_model *model) {
+    const char *yaml = rr_safetensors_meta(model->file, "config");
+    const char *vocab = rr_safetensors_meta(model->file, "vocab");
+    if (yaml == NULL || vocab == NULL) return rr_fail(RR_ERR_INPUT, "is not a checkpoint of ringrnn: it holds no config");
+    RR_TRY(rr_config_parse("config", yaml, strlen(yaml), NULL, 0, &model->config));
+    RR_TRY(rr_config_bind(model->config, &rr_task_section, &model->task_config));
+    RR_TRY(rr_config_bind(model->config, &rr_data_section, &model->data_config));
+    RR_TRY(rr_config_bind(model->config, &rr_model_section, &model->model_config));
+    rr_task_setup setup = {.config = model->config,
+                           .task = &model->task_config,
+                           .data = &model->data_config,
+                           .model = &model->model_config,
+                           .global_batch_size = 1,
+                           .bptt = 1,
+                           .vocab_json = vocab};
+    return rr_tasks[model->task_config.type]->create(&setup, &model->task);
+}
+
+static rr_status load_weights(rr_model *model) {
+    rr_params *params = &model->task->params;
+    RR_TRY(rr_arena_reserve(params->total * sizeof(float), &model->values));
+    params->values = rr_arena_floats(&model->values, params->total);
+    RR_TRY(rr_weights_read(model->file, params, "", params->values));
+    rr_arena measure = {0};
+    model->task->ops->plan(model->task, &measure, 1, 0, 0, false);
+    RR_TRY(rr_arena_reserve(measure.used, &model->activations));
+    model->task->ops->plan(model->task, &model->activations, 1, 0, 0, false);
+    return RR_OK;
+}
+
+rr_status rr_model_open(const char *checkpoint, rr_model **out) {
+    RR_TRY(rr_math_open(1));
+    rr_model *model = calloc(1, sizeof *model);
+    if (model == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for a model");
+    rr_status status = rr_safetensors_read(checkpoint, &model->file);
+    if (status == RR_OK) {
+        status = open_task(model);
+        if (status == RR_OK) status = load_weights(model);
+        if (status != RR_OK) status = rr_fail_within(status, "%s: ", checkpoint);
+    }
+    if (status != RR_OK) {
+        rr_model_close(model);
+        return status;
+    }
+    *out = model;
+    return RR_OK;
+}
+
+void rr_model_close(rr_model *model) {
+    if (model == NULL) return;
+    if (model->task != NULL) model->task->ops->free(model->task);
+    rr_arena_release(&model->values);
+    rr_arena_release(&model->activations);
+    rr_config_free(model->config);
+    rr_safetensors_free(model->file);
+    free(model);
+}
+
+size_t rr_model_parameters(const rr_model *model) { return rr_params_scalars(&model->task->params); }
+
+const char *rr_model_meta(const rr_model *model, const char *key) { return rr_safetensors_meta(model->file, key); }
+
+rr_status rr_model_generate(rr_model *model, const rr_generate_options *options) {
+    const rr_task_ops *ops = model->task->ops;
+    if (ops->generate == NULL) return rr_fail(RR_ERR_INPUT, "a model for task %s generates no text", ops->name);
+    return ops->generate(model->task, options);
+}
+
+rr_status rr_model_score(rr_model *model, const char *text, size_t length, double *nll, size_t *tokens) {
+    const rr_task_ops *ops = model->task->ops;
+    if (ops->score == NULL) return rr_fail(RR_ERR_INPUT, "a model for task %s scores no text", ops->name);
+    return ops->score(model->task, text, length, nll, tokens);
+}

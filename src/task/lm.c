@@ -1,0 +1,372 @@
+#include "task/lm.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "math/pointwise.h"
+#include "task/lm_model.h"
+
+/* Logits are made, turned into gradients and used up in blocks of rows, so that no [T * B, V] array exists. */
+enum { LOGITS_BYTES = 16 << 20, LEAST_HEAD_ROWS = 16 };
+
+static const rr_key keys[] = {
+    {.name = "unit", .type = RR_KEY_ENUM, .offset = RR_VARIANT_FIELD(rr_task_config, rr_lm_config, unit),
+     .preset = "word", .choices = rr_unit_names,
+     .help = "what a token is: a byte, a Unicode character, or a word between blanks (each line ends with <eos>)"},
+    {.name = NULL},
+};
+
+static rr_lm *self(rr_task *task) { return (rr_lm *)task; }
+static const rr_lm *self_const(const rr_task *task) { return (const rr_lm *)task; }
+
+static const rr_lm_config *own(const rr_task_config *config) { return (const rr_lm_config *)(const void *)&config->own; }
+
+static rr_status check(const rr_task_setup *setup) {
+    const rr_model_config *model = setup->model;
+    if (model->bidirectional)
+        return rr_config_fail(setup->config, "model.bidirectional",
+                              "must be false for a language model: a layer that reads backwards sees the token it is to "
+                              "predict");
+    if (model->tie_weights && model->embedding_size != model->hidden_size)
+        return rr_config_fail(setup->config, "model.tie_weights",
+                              "needs model.embedding_size equal to model.hidden_size, got %zu and %zu",
+                              model->embedding_size, model->hidden_size);
+    return RR_OK;
+}
+
+static rr_status declare(rr_lm *lm) {
+    const rr_model_config *model = &lm->model;
+    size_t vocab_size = rr_vocab_size(lm->corpus.vocab);
+    rr_rnn_spec spec = {.cell = rr_cells[model->cell],
+                        .input_size = model->embedding_size,
+                        .hidden_size = model->hidden_size,
+                        .num_layers = model->num_layers,
+                        .bias = model->bias,
+                        .dropout = (float)model->dropout,
+                        .dropout_layer = 1};
+    RR_TRY(rr_rnn_create(&spec, &lm->rnn));
+    lm->state_size = rr_rnn_state_size(lm->rnn);
+    rr_params *params = &lm->base.params;
+    if (!model->tie_weights)
+        RR_TRY(rr_linear_declare(&lm->head, params, "head", model->hidden_size, vocab_size, true, (size_t)-1));
+    RR_TRY(rr_rnn_declare(lm->rnn, params, "rnn"));
+    RR_TRY(rr_embedding_declare(&lm->embedding, params, "embedding", vocab_size, model->embedding_size));
+    if (model->tie_weights)
+        RR_TRY(rr_linear_declare(&lm->head, params, "head", model->hidden_size, vocab_size, true, lm->embedding.weight));
+    return RR_OK;
+}
+
+static rr_status open_streams(rr_lm *lm, const rr_task_setup *setup) {
+    static const char *const data_keys[] = {"data.train", "data.valid", "data.test"};
+    for (int split = 0; split < RR_SPLIT_COUNT; split++) {
+        const rr_tokens *tokens = &lm->corpus.tokens[split];
+        lm->floors[split] = (rr_lm_floor){NAN, NAN};
+        if (tokens->count == 0) continue;
+        bool train = split == RR_SPLIT_TRAIN;
+        if (tokens->count < 2) return rr_config_fail(setup->config, data_keys[split], "holds a single token; two are needed");
+        size_t rows = train ? lm->global_batch_size : lm->eval_streams;
+        if (!train && rows > tokens->count - 1) rows = tokens->count - 1;
+        rr_status status = rr_streams_open(tokens->ids, tokens->count, rows, lm->bptt, !train, &lm->streams[split]);
+        if (status == RR_ERR_INPUT) return rr_config_fail(setup->config, data_keys[split], "%s", rr_last_error());
+        RR_TRY(status);
+        if (!train && lm->corpus.tokens[RR_SPLIT_TRAIN].count > 0)
+            RR_TRY(rr_lm_floor_count(&lm->corpus.tokens[RR_SPLIT_TRAIN], tokens, rr_vocab_size(lm->corpus.vocab),
+                                     &lm->floors[split]));
+    }
+    return RR_OK;
+}
+
+static void destroy(rr_task *task) {
+    rr_lm *lm = self(task);
+    rr_rnn_free(lm->rnn);
+    rr_corpus_free(&lm->corpus);
+    rr_params_free(&lm->base.params);
+    free(lm);
+}
+
+static rr_status create(const rr_task_setup *setup, rr_task **out) {
+    RR_TRY(check(setup));
+    rr_lm *lm = calloc(1, sizeof *lm);
+    if (lm == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for a language model");
+    lm->base.ops = &rr_task_lm;
+    lm->model = *setup->model;
+    lm->unit = (rr_unit)own(setup->task)->unit;
+    lm->global_batch_size = setup->global_batch_size;
+    lm->bptt = setup->bptt;
+    lm->eval_streams = setup->eval_streams > 0 ? setup->eval_streams : setup->global_batch_size;
+
+    rr_status status = RR_OK;
+    rr_vocab *vocab = NULL;
+    if (setup->vocab_json != NULL) status = rr_vocab_from_json(setup->vocab_json, &vocab);
+    if (status == RR_OK && (setup->need_train || setup->need_eval))
+        status = rr_corpus_read(setup->config, setup->data, lm->unit, vocab, setup->need_train, &lm->corpus);
+    else
+        lm->corpus.vocab = vocab;
+    lm->base.data_fingerprint = lm->corpus.fingerprint;
+    if (status == RR_OK) status = declare(lm);
+    if (status == RR_OK) status = open_streams(lm, setup);
+    if (status != RR_OK) {
+        destroy(&lm->base);
+        return status;
+    }
+    *out = &lm->base;
+    return RR_OK;
+}
+
+static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin, size_t end, bool training) {
+    rr_lm *lm = self(task);
+    if (micro_rows == 0) micro_rows = 1;
+    size_t total = lm->bptt * micro_rows, classes = lm->head.out_size, hidden = lm->model.hidden_size;
+    size_t head_rows = LOGITS_BYTES / (classes * sizeof(float));
+    if (head_rows < LEAST_HEAD_ROWS) head_rows = LEAST_HEAD_ROWS;
+    lm->head_rows = head_rows < total ? head_rows : total;
+    lm->micro_rows = micro_rows;
+    lm->begin = begin;
+    lm->end = end;
+    lm->inputs = rr_arena_take(arena, total * sizeof(int32_t));
+    lm->targets = rr_arena_take(arena, total * sizeof(int32_t));
+    lm->embedded = rr_arena_floats(arena, total * lm->model.embedding_size);
+    lm->dembedded = training ? rr_arena_floats(arena, total * lm->model.embedding_size) : NULL;
+    lm->top = rr_arena_floats(arena, total * hidden);
+    lm->dtop = training ? rr_arena_floats(arena, total * hidden) : NULL;
+    lm->logits = rr_arena_floats(arena, lm->head_rows * classes);
+    lm->nll = rr_arena_take(arena, total * sizeof(double));
+    lm->state = rr_arena_floats(arena, micro_rows * lm->state_size);
+    lm->carry = rr_arena_floats(arena, (end - begin) * lm->state_size);
+    lm->carry_next = rr_arena_floats(arena, (end - begin) * lm->state_size);
+    lm->eval_carry = rr_arena_floats(arena, micro_rows * lm->state_size);
+    lm->active = rr_arena_take(arena, lm->bptt * sizeof(size_t));
+    lm->offset = rr_arena_take(arena, (lm->bptt + 1) * sizeof(size_t));
+    lm->lengths = rr_arena_take(arena, micro_rows * sizeof(size_t));
+    lm->row_id = rr_arena_take(arena, micro_rows * sizeof(uint64_t));
+    rr_rnn_plan(lm->rnn, arena, total, lm->bptt, micro_rows, training);
+}
+
+static uint64_t steps_per_epoch(const rr_task *task) {
+    const rr_streams *streams = &self_const(task)->streams[RR_SPLIT_TRAIN];
+    return streams->rows > 0 ? rr_streams_windows(streams) : 0;
+}
+
+/* Between a row's state in one piece (carry) and the layers' [states * L, rows, H]. */
+static void gather_state(const rr_lm *lm, const float *carry, size_t rows, float *state) {
+    size_t H = lm->model.hidden_size;
+    for (size_t row = 0; row < rows; row++)
+        for (size_t part = 0; part < lm->state_size / H; part++)
+            memcpy(state + (part * rows + row) * H, carry + row * lm->state_size + part * H, H * sizeof *state);
+}
+
+static void scatter_state(const rr_lm *lm, const float *state, size_t rows, float *carry) {
+    size_t H = lm->model.hidden_size;
+    for (size_t row = 0; row < rows; row++)
+        for (size_t part = 0; part < lm->state_size / H; part++)
+            memcpy(carry + row * lm->state_size + part * H, state + (part * rows + row) * H, H * sizeof *state);
+}
+
+static rr_status load(rr_task *task, const rr_position *position, size_t begin, size_t end, rr_loss_count *count) {
+    rr_lm *lm = self(task);
+    const rr_streams *streams = &lm->streams[RR_SPLIT_TRAIN];
+    lm->window = position->step_in_epoch;
+    if (position->step_in_epoch == 0 && lm->end > lm->begin) /* each epoch starts from zero states, as at the first step */
+        memset(lm->carry, 0, (lm->end - lm->begin) * lm->state_size * sizeof *lm->carry);
+    *count = (rr_loss_count){.targets = 0, .rows = (double)(end - begin)};
+    for (size_t row = begin; row < end; row++) count->targets += (double)rr_streams_pairs(streams, lm->window, row);
+    return RR_OK;
+}
+
+/*
+ * Embedding to top layer for rows [begin, end) of a window. carry, carry_out: [end - begin, state_size], may be the same.
+ * On return lm->top holds [total, H] and `sequence` describes it.
+ */
+static void forward(rr_lm *lm, const rr_streams *streams, size_t window, size_t begin, size_t end, const float *carry,
+                    float *carry_out, const rr_dropout *dropout, const rr_hooks *hooks, rr_sequence *sequence) {
+    size_t rows = 0;
+    while (begin + rows < end && rr_streams_pairs(streams, window, begin + rows) > 0) {
+        lm->lengths[rows] = rr_streams_pairs(streams, window, begin + rows);
+        lm->row_id[rows] = begin + rows;
+        rows++;
+    }
+    *sequence = (rr_sequence){.rows = rows, .active = lm->active, .offset = lm->offset, .lengths = lm->lengths,
+                              .row_id = lm->row_id};
+    if (rows == 0) return;
+    rr_sequence_fill(lm->lengths, rows, lm->active, lm->offset);
+    sequence->steps = lm->lengths[0];
+    sequence->total = lm->offset[sequence->steps];
+
+    rr_streams_fill(streams, window, begin, begin + rows, lm->inputs, lm->targets);
+    rr_embedding_forward(&lm->embedding, &lm->base.params, lm->inputs, sequence->total, lm->embedded);
+    rr_dropout_apply(dropout, 0, (float)lm->model.dropout_input, sequence, lm->model.embedding_size, lm->embedded,
+                     lm->embedded);
+    gather_state(lm, carry, rows, lm->state);
+    const float *y = rr_rnn_forward(lm->rnn, &lm->base.params, sequence, lm->embedded, lm->state, lm->state, dropout, hooks);
+    scatter_state(lm, lm->state, rows, carry_out);
+    rr_dropout_apply(dropout, (uint32_t)lm->model.num_layers, (float)lm->model.dropout_output, sequence,
+                     lm->model.hidden_size, y, lm->top);
+}
+
+/*
+ * Head and loss over lm->top [total, H], in blocks of rows: lm->nll [total]; with scale not 0 also the gradients of the head
+ * and lm->dtop.
+ */
+static void head(rr_lm *lm, size_t total, float scale, const rr_hooks *hooks) {
+    const rr_params *params = &lm->base.params;
+    size_t hidden = lm->model.hidden_size, classes = lm->head.out_size;
+    for (size_t first = 0; first < total; first += lm->head_rows) {
+        size_t rows = total - first < lm->head_rows ? total - first : lm->head_rows;
+        const float *x = lm->top + first * hidden;
+        rr_linear_forward(&lm->head, params, rows, x, lm->logits);
+        rr_hooks_tick(hooks);
+        rr_softmax_nll(rows, classes, lm->logits, classes, lm->targets + first, scale, lm->nll + first);
+        if (scale != 0) {
+            rr_hooks_tick(hooks);
+            rr_linear_backward(&lm->head, params, rows, x, lm->logits, false, lm->dtop + first * hidden);
+        }
+        rr_hooks_tick(hooks);
+    }
+}
+
+static rr_status train(rr_task *task, size_t begin, size_t end, float scale, const rr_dropout *dropout,
+                       const rr_hooks *hooks, double *loss) {
+    rr_lm *lm = self(task);
+    const rr_params *params = &lm->base.params;
+    size_t carry_offset = (begin - lm->begin) * lm->state_size;
+    rr_sequence sequence;
+    forward(lm, &lm->streams[RR_SPLIT_TRAIN], lm->window, begin, end, lm->carry + carry_offset,
+            lm->carry_next + carry_offset, dropout, hooks, &sequence);
+    head(lm, sequence.total, scale, hooks);
+    *loss = 0;
+    for (size_t i = 0; i < sequence.total; i++) *loss += lm->nll[i];
+
+    if (!lm->model.tie_weights) rr_hooks_ready(hooks, rr_param_end(params, lm->head.bias));
+    rr_dropout_apply(dropout, (uint32_t)lm->model.num_layers, (float)lm->model.dropout_output, &sequence,
+                     lm->model.hidden_size, lm->dtop, lm->dtop);
+    rr_rnn_backward(lm->rnn, params, &sequence, lm->embedded, lm->dtop, NULL, lm->dembedded, NULL, hooks);
+    rr_dropout_apply(dropout, 0, (float)lm->model.dropout_input, &sequence, lm->model.embedding_size, lm->dembedded,
+                     lm->dembedded);
+    rr_embedding_backward(&lm->embedding, params, lm->inputs, sequence.total, lm->dembedded);
+    rr_hooks_ready(hooks, params->total);
+    return RR_OK;
+}
+
+static void commit(rr_task *task) {
+    rr_lm *lm = self(task);
+    float *swap = lm->carry;
+    lm->carry = lm->carry_next;
+    lm->carry_next = swap;
+}
+
+static size_t carry_size(const rr_task *task) { return self_const(task)->state_size; }
+
+static void carry_read(const rr_task *task, size_t row, float *out) {
+    const rr_lm *lm = self_const(task);
+    memcpy(out, lm->carry + (row - lm->begin) * lm->state_size, lm->state_size * sizeof *out);
+}
+
+static void carry_write(rr_task *task, size_t row, const float *values) {
+    rr_lm *lm = self(task);
+    memcpy(lm->carry + (row - lm->begin) * lm->state_size, values, lm->state_size * sizeof *values);
+}
+
+static size_t eval_units(const rr_task *task, rr_split split) { return self_const(task)->streams[split].rows; }
+
+enum { SUM_NLL, SUM_TARGETS };
+
+static rr_status evaluate(rr_task *task, rr_split split, size_t begin, size_t end, const rr_hooks *hooks,
+                          double (*sums)[RR_TASK_SUMS]) {
+    rr_lm *lm = self(task);
+    const rr_streams *streams = &lm->streams[split];
+    memset(sums, 0, (end - begin) * sizeof *sums);
+    for (size_t first = begin; first < end; first += lm->micro_rows) {
+        size_t last = first + lm->micro_rows < end ? first + lm->micro_rows : end;
+        memset(lm->eval_carry, 0, (last - first) * lm->state_size * sizeof *lm->eval_carry);
+        for (size_t window = 0; window < rr_streams_windows(streams); window++) {
+            rr_sequence sequence;
+            forward(lm, streams, window, first, last, lm->eval_carry, lm->eval_carry, NULL, hooks, &sequence);
+            if (sequence.rows == 0) continue;
+            head(lm, sequence.total, 0, hooks);
+            for (size_t t = 0; t < sequence.steps; t++)
+                for (size_t row = 0; row < sequence.active[t]; row++) {
+                    double *sum = sums[first - begin + row];
+                    sum[SUM_NLL] += lm->nll[sequence.offset[t] + row];
+                    sum[SUM_TARGETS] += 1;
+                }
+        }
+    }
+    return RR_OK;
+}
+
+static size_t train_metrics(const rr_task *task, double loss, rr_metric out[RR_TASK_METRICS]) {
+    size_t count = 0;
+    out[count++] = (rr_metric){"ppl", exp(loss)};
+    if (self_const(task)->unit != RR_UNIT_WORD) out[count++] = (rr_metric){"bpc", loss / log(2)};
+    return count;
+}
+
+static size_t metrics(const rr_task *task, const double sums[RR_TASK_SUMS], rr_metric out[RR_TASK_METRICS]) {
+    double loss = sums[SUM_NLL] / sums[SUM_TARGETS];
+    out[0] = (rr_metric){"loss", loss};
+    return 1 + train_metrics(task, loss, out + 1);
+}
+
+static rr_status vocab_json(const rr_task *task, rr_buffer *out) { return rr_vocab_to_json(self_const(task)->corpus.vocab, out); }
+
+static rr_task_cost cost(const rr_task *task) {
+    const rr_lm *lm = self_const(task);
+    rr_rnn_spec spec = {.cell = rr_cells[lm->model.cell], .input_size = lm->model.embedding_size,
+                        .hidden_size = lm->model.hidden_size, .num_layers = lm->model.num_layers};
+    return (rr_task_cost){
+        .macs_per_target = rr_rnn_macs_per_token(&spec) + (double)lm->head.in_size * (double)lm->head.out_size,
+        .targets_per_step = (double)lm->global_batch_size * (double)lm->bptt};
+}
+
+static void describe(const rr_task *task, rr_buffer *out) {
+    const rr_lm *lm = self_const(task);
+    const char *unit = rr_unit_names[lm->unit];
+    rr_buffer_printf(out, "vocabulary %zu %ss\n", rr_vocab_size(lm->corpus.vocab), unit);
+    for (int split = 0; split < RR_SPLIT_COUNT; split++) {
+        const rr_tokens *tokens = &lm->corpus.tokens[split];
+        if (tokens->count == 0) continue;
+        rr_buffer_printf(out, "%s %zu %ss", rr_split_names[split], tokens->count, unit);
+        if (tokens->unknown > 0)
+            rr_buffer_printf(out, ", %.2f %% unknown", 100.0 * (double)tokens->unknown / (double)tokens->count);
+        if (!isnan(lm->floors[split].unigram)) {
+            rr_buffer_printf(out, ", loss by counting: unigram %.3f", lm->floors[split].unigram);
+            if (!isnan(lm->floors[split].bigram)) rr_buffer_printf(out, ", bigram %.3f", lm->floors[split].bigram);
+        }
+        rr_buffer_puts(out, "\n");
+    }
+}
+
+void rr_lm_next(rr_lm *lm, int32_t token, float *state, float *logits) {
+    static const uint64_t row_id = 0;
+    static const size_t one = 1, offset[2] = {0, 1};
+    rr_sequence sequence = {.steps = 1, .rows = 1, .total = 1, .active = &one, .offset = offset, .lengths = &one, .row_id = &row_id};
+    rr_embedding_forward(&lm->embedding, &lm->base.params, &token, 1, lm->embedded);
+    const float *y = rr_rnn_forward(lm->rnn, &lm->base.params, &sequence, lm->embedded, state, state, NULL, NULL);
+    rr_linear_forward(&lm->head, &lm->base.params, 1, y, logits);
+}
+
+const rr_task_ops rr_task_lm = {
+    .name = "lm",
+    .help = "language model: predicts the next token of running text; reports loss (nats a token), ppl and bpc",
+    .keys = keys,
+    .create = create,
+    .free = destroy,
+    .plan = plan,
+    .steps_per_epoch = steps_per_epoch,
+    .load = load,
+    .train = train,
+    .commit = commit,
+    .carry_size = carry_size,
+    .carry_read = carry_read,
+    .carry_write = carry_write,
+    .eval_units = eval_units,
+    .evaluate = evaluate,
+    .metrics = metrics,
+    .train_metrics = train_metrics,
+    .generate = rr_lm_generate,
+    .score = rr_lm_score,
+    .vocab_json = vocab_json,
+    .cost = cost,
+    .describe = describe,
+};

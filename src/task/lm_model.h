@@ -1,0 +1,61 @@
+/* The parts of a language model, shared by training (lm.c) and generation (lm_generate.c). */
+#ifndef RR_TASK_LM_MODEL_H
+#define RR_TASK_LM_MODEL_H
+
+#include "data/streams.h"
+#include "nn/embedding.h"
+#include "nn/linear.h"
+#include "nn/rnn.h"
+#include "task/lm_floor.h"
+#include "task/task.h"
+
+/** The language model's own rows of the `task` section. */
+typedef struct rr_lm_config {
+    int unit; /* rr_unit */
+} rr_lm_config;
+
+typedef struct rr_lm {
+    rr_task base;
+    rr_model_config model;
+    rr_unit unit;
+    size_t global_batch_size, bptt, eval_streams;
+
+    rr_corpus corpus;
+    rr_streams streams[RR_SPLIT_COUNT]; /* rows 0: no such data */
+    rr_lm_floor floors[RR_SPLIT_COUNT]; /* of the data that is held out; NAN until counted */
+
+    /* Layers; the dropout sites are numbered from the bottom: embedding 0, recurrent layers 1 .. L - 1, output L. */
+    rr_embedding embedding;
+    rr_rnn *rnn;
+    rr_linear head;
+
+    /* What plan took. N = bptt * micro_rows packed rows at most. */
+    size_t micro_rows;
+    size_t begin, end;   /* rows of the global batch whose state is carried here */
+    size_t state_size;   /* floats of one row's state */
+    size_t head_rows;    /* rows of logits that are held at a time */
+    int32_t *inputs;     /* [N] */
+    int32_t *targets;    /* [N] */
+    float *embedded;     /* [N, E] */
+    float *dembedded;    /* [N, E], training only */
+    float *top;          /* [N, H], after dropout */
+    float *dtop;         /* [N, H], training only */
+    float *logits;       /* [head_rows, V] */
+    double *nll;         /* [N] */
+    float *state;        /* [states, L, micro_rows, H]: as the layers want it */
+    float *carry;        /* [end - begin, state_size]: the state that this step starts from */
+    float *carry_next;   /* same: what it carried out; they change places at commit */
+    float *eval_carry;   /* [micro_rows, state_size] */
+    size_t *active, *offset, *lengths; /* [bptt], [bptt + 1], [micro_rows] */
+    uint64_t *row_id;                  /* [micro_rows] */
+
+    uint64_t window; /* of the current batch */
+} rr_lm;
+
+/** Logits of one token after another, for one stream; state [state_size] is read and replaced. Needs a plan. */
+void rr_lm_next(rr_lm *lm, int32_t token, float *state, float *logits);
+
+rr_status rr_lm_generate(rr_task *task, const rr_generate_options *options);
+rr_status rr_lm_score(rr_task *task, const char *text, size_t length, double *nll, size_t *tokens);
+
+#endif

@@ -1,0 +1,161 @@
+/* Setting a run up: configuration, data, memory, checkpoint, in an order in which all ranks can leave together. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "math/gemm.h"
+#include "math/runtime.h"
+#include "train/fault.h"
+#include "train/run.h"
+
+/* Rank 0 reads the file, all ranks parse the same bytes. */
+static rr_status read_config(rr_run *run) {
+    rr_buffer text = {0};
+    rr_status status = RR_OK;
+    if (rr_comm_rank(run->comm) == 0) status = rr_file_read(run->options->config_path, &text);
+    status = rr_comm_agree(run->comm, status);
+    if (status == RR_OK) status = rr_comm_broadcast(run->comm, 0, &text);
+    if (status == RR_OK)
+        status = rr_comm_agree(run->comm, rr_settings_parse(run->options->config_path, rr_buffer_text(&text), text.length,
+                                                            run->options->overrides, run->options->override_count,
+                                                            &run->config, &run->settings));
+    rr_buffer_free(&text);
+    return status;
+}
+
+static rr_status create_task(rr_run *run, const rr_resume *vocab_from) {
+    rr_task_setup setup = rr_settings_task(&run->settings, run->config);
+    setup.need_train = true;
+    setup.need_eval = true;
+    if (vocab_from->found) setup.vocab_json = rr_buffer_text(&vocab_from->vocab);
+    rr_status status = rr_tasks[run->settings.task.type]->create(&setup, &run->task);
+    if (status == RR_OK) status = rr_settings_check_task(&run->settings, run->config, run->task);
+    if (rr_fault_planted("setup", rr_comm_rank(run->comm), 0)) status = rr_fail(RR_ERR_RUNTIME, "a fault was planted in set-up");
+    RR_TRY(rr_comm_agree(run->comm, status));
+    return rr_comm_compare(run->comm, run->task->data_fingerprint, "the training data that the ranks read");
+}
+
+/* This rank's rows: a contiguous share of the global batch. Some ranks may have one row less than others, or none. */
+static void share_rows(rr_run *run) {
+    size_t rows = run->settings.train.global_batch_size, size = rr_comm_size(run->comm), rank = rr_comm_rank(run->comm);
+    run->begin = rows * rank / size;
+    run->end = rows * (rank + 1) / size;
+    size_t micro = run->settings.train.micro_batch_size;
+    size_t mine = run->end - run->begin;
+    run->micro_rows = micro > 0 && micro < mine ? micro : mine > 0 ? mine : 1;
+    run->steps_per_epoch = run->task->ops->steps_per_epoch(run->task);
+    run->total_steps = rr_settings_total_steps(&run->settings, run->steps_per_epoch);
+}
+
+static rr_status reserve_memory(rr_run *run) {
+    rr_params *params = &run->task->params;
+    size_t bytes = params->total * sizeof(float);
+    const rr_optim_ops *ops = rr_optims[run->settings.optim.type];
+    size_t states = ops->states(&run->settings.optim);
+    run->optim = (rr_optim){.ops = ops, .config = &run->settings.optim};
+    RR_TRY(rr_arena_reserve(bytes, &run->values));
+    RR_TRY(rr_arena_reserve(bytes, &run->gradients));
+    RR_TRY(rr_arena_reserve(bytes * states, &run->optim_states));
+    params->values = rr_arena_floats(&run->values, params->total);
+    params->grads = rr_arena_floats(&run->gradients, params->total);
+    for (size_t i = 0; i < states; i++) run->optim.state[i] = rr_arena_floats(&run->optim_states, params->total);
+
+    rr_arena measure = {0};
+    run->task->ops->plan(run->task, &measure, run->micro_rows, run->begin, run->end, true);
+    RR_TRY(rr_arena_reserve(measure.used, &run->activations));
+    run->task->ops->plan(run->task, &run->activations, run->micro_rows, run->begin, run->end, true);
+    return RR_OK;
+}
+
+static void tick_control(void *ctx) { rr_control_tick(ctx); }
+
+static rr_status open_reducer(rr_run *run) {
+    const rr_params *params = &run->task->params;
+    size_t *cuts = malloc((params->count + 1) * sizeof *cuts);
+    if (cuts == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the gradient buckets");
+    for (size_t i = 0; i < params->count; i++) cuts[i] = rr_param_end(params, i);
+    rr_status status = rr_reducer_create(run->comm, &run->settings.dist, params->grads, params->total, cuts, params->count,
+                                         &run->reducer);
+    free(cuts);
+    if (status == RR_OK) status = rr_control_create(run->comm, &run->control);
+    if (status == RR_OK) rr_reducer_on_tick(run->reducer, tick_control, run->control);
+    return status;
+}
+
+/* Rank 0: the resolved configuration beside the results. */
+static rr_status write_config(const rr_run *run) {
+    rr_buffer text = {0}, path = {0};
+    rr_status status = rr_config_dump(run->config, &text);
+    rr_buffer_printf(&path, "%s/config.yaml", rr_buffer_text(&run->folder));
+    if (status == RR_OK) status = rr_file_write(rr_buffer_text(&path), rr_buffer_text(&text), text.length);
+    rr_buffer_free(&text);
+    rr_buffer_free(&path);
+    return status;
+}
+
+static rr_status open_outputs(rr_run *run) {
+    if (rr_comm_rank(run->comm) != 0) return RR_OK;
+    const char *folder = rr_buffer_text(&run->folder);
+    RR_TRY(write_config(run));
+    RR_TRY(rr_store_open(folder, &run->settings.ckpt, &run->store));
+    size_t carried = run->task->ops->carry_size(run->task) * run->settings.train.global_batch_size;
+    run->carry = calloc(carried + 1, sizeof *run->carry);
+    if (run->carry == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the state of %zu streams", run->settings.train.global_batch_size);
+    return rr_log_open(folder, &run->settings.log, run->progress.position.step, &run->log);
+}
+
+rr_status rr_run_open(const rr_train_options *options, rr_comm *comm, rr_run *run) {
+    *run = (rr_run){.options = options, .comm = comm, .start_s = rr_clock_seconds()};
+    run->progress = (rr_progress){.best_loss = NAN, .schedule = {.plateau_best = NAN, .plateau_factor = 1}};
+    rr_resume resume = {0}, init = {0};
+    rr_status status = read_config(run);
+    if (status != RR_OK) return status;
+    rr_buffer_printf(&run->folder, "%s/%s", run->settings.run.dir, run->settings.run.name);
+    status = rr_comm_agree(comm, rr_math_open(run->settings.dist.threads_per_rank));
+    if (status == RR_OK) status = rr_comm_agree(comm, rr_gemm_self_check());
+    if (status == RR_OK) status = rr_resume_find(run, &resume);
+    if (status == RR_OK && resume.found) status = rr_resume_check_config(run, &resume);
+    if (status == RR_OK && !resume.found && options->init_from != NULL) status = rr_resume_read(comm, options->init_from, &init);
+    if (status == RR_OK) status = create_task(run, resume.found ? &resume : &init);
+    if (status != RR_OK) goto free_resume;
+
+    share_rows(run);
+    run->progress.schedule.steps_per_epoch = run->steps_per_epoch;
+    run->progress.schedule.total_steps = run->total_steps;
+    status = rr_comm_agree(comm, reserve_memory(run));
+    if (status == RR_OK) status = rr_comm_agree(comm, open_reducer(run));
+    if (status != RR_OK) goto free_resume;
+
+    if (resume.found)
+        status = rr_resume_restore(run, &resume);
+    else if (init.found)
+        status = rr_resume_weights(run, &init);
+    else
+        status = rr_comm_agree(comm, rr_init_values(&run->settings.model.init, run->settings.run.seed, &run->task->params));
+    if (status == RR_OK) status = rr_comm_agree(comm, open_outputs(run));
+    if (status == RR_OK) status = rr_run_banner(run, resume.found ? &resume : &init);
+free_resume:
+    rr_resume_free(&resume);
+    rr_resume_free(&init);
+    return status;
+}
+
+rr_status rr_run_close(rr_run *run) {
+    rr_status status = RR_OK;
+    if (run->store != NULL) status = rr_store_close(run->store);
+    rr_log_close(run->log);
+    rr_run_lock_release(run->lock);
+    rr_reducer_free(run->reducer);
+    rr_control_free(run->control);
+    if (run->task != NULL) run->task->ops->free(run->task);
+    rr_arena_release(&run->values);
+    rr_arena_release(&run->gradients);
+    rr_arena_release(&run->optim_states);
+    rr_arena_release(&run->activations);
+    free(run->carry);
+    rr_config_free(run->config);
+    rr_buffer_free(&run->folder);
+    return status;
+}

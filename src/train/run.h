@@ -1,0 +1,101 @@
+/* One training run: everything that the loop knows. Only files of this room see the struct. */
+#ifndef RR_TRAIN_RUN_H
+#define RR_TRAIN_RUN_H
+
+#include "ckpt/store.h"
+#include "dist/control.h"
+#include "dist/reducer.h"
+#include "ringrnn/trainer.h"
+#include "train/train_config.h"
+
+/** What resume needs beside the arrays; saved as one JSON object. */
+typedef struct rr_progress {
+    rr_position position;
+    rr_schedule_state schedule; /* its plateau_* fields alone are state, the others follow from position */
+    double best_loss;           /* lowest validation loss; NAN before the first */
+    uint64_t best_step;
+    uint64_t bad_evaluations;   /* in a row without a lower loss */
+    bool finished;              /* the training came to its end (and was tested) */
+} rr_progress;
+
+typedef struct rr_run {
+    const rr_train_options *options;
+    rr_comm *comm; /* borrowed */
+    rr_config *config;
+    rr_settings settings;
+    rr_buffer folder; /* run.dir/run.name */
+
+    rr_task *task;
+    size_t begin, end; /* rows of the global batch that are this rank's */
+    size_t micro_rows; /* rows computed at a time */
+    uint64_t steps_per_epoch, total_steps;
+
+    rr_arena values, gradients, optim_states, activations;
+    rr_optim optim;
+    rr_reducer *reducer;
+    rr_control_exchange *control;
+    rr_progress progress;
+    double start_s; /* clock at start, for train.max_minutes */
+
+    /* rank 0 alone */
+    rr_run_lock *lock;
+    rr_store *store;
+    rr_logger *log;
+    float *carry;       /* [global_batch_size, carry_size], gathered to save */
+
+    /* since the last line of metrics */
+    double interval_start_s, interval_targets, interval_exposed_s;
+    uint64_t interval_steps;
+} rr_run;
+
+/** Why the run leaves its loop early. */
+typedef enum rr_stop { RR_GO_ON, RR_STOP_SIGNAL, RR_STOP_TIME } rr_stop;
+
+/* open.c: collective; all ranks leave with the same status. After a failure rr_run_close still must be called. */
+rr_status rr_run_open(const rr_train_options *options, rr_comm *comm, rr_run *run);
+rr_status rr_run_close(rr_run *run);
+
+/* resume.c: a checkpoint to go on from, as all ranks see it. */
+typedef struct rr_resume {
+    bool found;
+    rr_safetensors *file; /* rank 0 alone */
+    rr_buffer path, config, vocab, state, placement, level, fingerprint;
+} rr_resume;
+rr_status rr_resume_find(rr_run *run, rr_resume *out); /* collective; takes the lock of the run folder */
+rr_status rr_resume_read(rr_comm *comm, const char *path, rr_resume *out); /* collective: one file */
+rr_status rr_resume_check_config(const rr_run *run, const rr_resume *resume);
+rr_status rr_resume_restore(rr_run *run, const rr_resume *resume);         /* collective */
+rr_status rr_resume_weights(rr_run *run, const rr_resume *resume);         /* collective: weights alone */
+void rr_resume_free(rr_resume *resume);
+
+/* save.c: collective; the file is written in the background by rank 0. */
+rr_status rr_run_save(rr_run *run, bool is_best);
+rr_status rr_run_read_weights(rr_run *run, const char *name); /* "best" or "last" take the place of the current ones */
+
+/* progress.c: rr_progress as JSON. */
+rr_status rr_progress_to_json(const rr_progress *progress, rr_buffer *out);
+rr_status rr_progress_from_json(const char *text, rr_progress *out);
+
+/* step.c */
+typedef struct rr_step_report {
+    rr_stop stop; /* not RR_GO_ON: no step was done */
+    double lr, grad_norm, targets, exposed_s;
+    double loss; /* mean over the targets of the global batch; set only if want_loss */
+} rr_step_report;
+rr_status rr_run_step(rr_run *run, bool want_loss, rr_step_report *report);
+
+/* diagnose.c: collective; words which rank, layer, step and row made the gradient non-finite. Always RR_ERR_NUMERIC. */
+rr_status rr_run_diagnose(rr_run *run, float scale, const rr_dropout *dropout, double grad_norm);
+
+/* evaluate.c: collective; shares the units of a split over ranks; metrics are the same on all ranks. */
+rr_status rr_run_evaluate(rr_task *task, rr_comm *comm, rr_split split, const rr_hooks *hooks,
+                          rr_metric metrics[RR_TASK_METRICS], size_t *count);
+
+/* report.c: rank 0 tells. */
+rr_status rr_run_banner(rr_run *run, const rr_resume *resume); /* collective */
+rr_status rr_run_report_step(rr_run *run, const rr_step_report *step);
+rr_status rr_run_report_eval(rr_run *run, rr_split split, const rr_metric *metrics, size_t count);
+rr_status rr_run_report_histograms(rr_run *run);
+rr_status rr_run_report_sample(rr_run *run);
+
+#endif

@@ -1,0 +1,16 @@
+/* Signals that ask for saving and leaving. */
+#ifndef RR_TRAIN_SIGNALS_H
+#define RR_TRAIN_SIGNALS_H
+
+#include <stdbool.h>
+
+/**
+ * Catches SIGTERM, SIGINT and SIGUSR1. alone: started without mpirun, where a second SIGINT ends the program at once.
+ * A handler only sets a flag, which the next step's control exchange spreads.
+ */
+void rr_signals_catch(bool alone);
+
+/** The signal that asked, or 0. */
+int rr_signals_caught(void);
+
+#endif
