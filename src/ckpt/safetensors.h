@@ -10,21 +10,25 @@
 
 enum { RR_TENSOR_DIMS = 8 };
 
-typedef enum rr_dtype { RR_F32, RR_F64, RR_I32, RR_I64, RR_U8 } rr_dtype;
+/** RR_OTHER: a type that only other programs write (F16, BF16 ...); such tensors are listed, and never written. */
+typedef enum rr_dtype { RR_F32, RR_F64, RR_I32, RR_I64, RR_U8, RR_OTHER } rr_dtype;
 
 typedef struct rr_tensor {
     const char *name;
     rr_dtype dtype;
     size_t dims[RR_TENSOR_DIMS];
     size_t dim_count;
-    const void *data; /* contiguous, row-major */
+    const void *data; /* contiguous, row-major, aligned to its element; RR_OTHER: raw bytes */
 } rr_tensor;
 
 typedef struct rr_meta_item {
     const char *key, *value;
 } rr_meta_item;
 
-/** What a file holds. Tensors may have any names and order; data is written in the order given, aligned to 64 bytes. */
+/**
+ * What a file holds. Names and keys are UTF-8 and differ. Data is written in the order given, from a multiple of 64 bytes
+ * on and without gaps (the format allows none).
+ */
 typedef struct rr_tensor_set {
     const rr_tensor *tensors;
     size_t tensor_count;
@@ -33,14 +37,15 @@ typedef struct rr_tensor_set {
 } rr_tensor_set;
 
 /**
- * Writes path atomically: path + ".tmp.<pid>" is written, fsynced, renamed, and the folder fsynced. The metadata key
- * "crc32c" (8 hex digits) is added: the CRC32C of the whole file with these digits as zeros.
+ * Writes path atomically: path + ".tmp.<pid>" is written, fsynced, renamed, and the folder fsynced. The metadata item
+ * "crc32c" (8 hex digits) is added: the CRC32C of the whole file with these digits as zeros; and "checksum", which says so.
  * On failure (disk full) the temporary file is removed, an old file at path is left alone.
- * @return RR_ERR_RUNTIME `path: ...: No space left on device`
+ * The same set gives the same bytes.
+ * @return RR_ERR_RUNTIME `path: ...: No space left on device`, RR_ERR_INPUT (a name or value that is not UTF-8, or given twice)
  */
 rr_status rr_safetensors_write(const char *path, const rr_tensor_set *set);
 
-/** An open file, wholly in memory. */
+/** An open file, wholly in memory. Its tensors are in the order of their data. */
 typedef struct rr_safetensors rr_safetensors;
 
 /**
@@ -56,5 +61,6 @@ const rr_tensor *rr_safetensors_at(const rr_safetensors *file, size_t index);
 const rr_tensor *rr_safetensors_find(const rr_safetensors *file, const char *name); /* NULL: none */
 const char *rr_safetensors_meta(const rr_safetensors *file, const char *key);       /* NULL: none */
 size_t rr_tensor_elements(const rr_tensor *tensor);
+const char *rr_dtype_name(rr_dtype dtype); /* "F32", as in the file; "other" */
 
 #endif
