@@ -29,7 +29,7 @@ typedef struct rr_eval_options {
     const char *checkpoint;       /* a file, or a run folder (its best checkpoint, else its last) */
     const char *const *overrides; /* of its configuration: "data.test=..." */
     size_t override_count;
-    const char *split; /* "valid", "test", "train"; NULL: test if there is one, else valid */
+    const char *split; /* "valid", "test"; NULL: test if there is one, else valid */
     int json;          /* print one JSON object instead of a table */
 } rr_eval_options;
 

@@ -1,0 +1,116 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "ckpt/safetensors.h"
+#include "cli/cli.h"
+#include "cli/load.h"
+
+static double mib(double bytes) { return bytes / (1 << 20); }
+
+static void print_shape(const size_t *dims, size_t count) {
+    char text[96];
+    size_t used = 0;
+    for (size_t i = 0; i < count && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%zu", i > 0 ? " x " : "", dims[i]);
+    printf("%-16s", count > 0 ? text : "scalar");
+}
+
+/* Bytes of a rank that computes the most rows, in the order of the arenas. */
+static void print_memory(const rr_loaded *loaded, size_t ranks) {
+    const rr_settings *settings = &loaded->settings;
+    const rr_params *params = &loaded->task->params;
+    size_t states = rr_optims[settings->optim.type]->states(&settings->optim), bytes = params->total * sizeof(float);
+    size_t rows = (settings->train.global_batch_size + ranks - 1) / ranks;
+    size_t micro = settings->train.micro_batch_size > 0 && settings->train.micro_batch_size < rows
+                       ? settings->train.micro_batch_size
+                       : rows;
+    rr_arena measure = {0};
+    loaded->task->ops->plan(loaded->task, &measure, micro, 0, rows, true);
+    double total = (double)(bytes * (2 + states) + measure.used);
+    printf("memory a rank     %.1f MiB: parameters %.1f, gradients %.1f, optimiser %.1f, activations of %zu rows %.1f\n",
+           mib(total), mib((double)bytes), mib((double)bytes), mib((double)(bytes * states)), micro, mib((double)measure.used));
+}
+
+static rr_status config_info(const rr_cli_arguments *arguments, size_t ranks) {
+    rr_loaded loaded;
+    rr_status status = rr_load(arguments, true, &loaded);
+    if (status == RR_OK) {
+        const rr_params *params = &loaded.task->params;
+        rr_task_cost cost = loaded.task->ops->cost(loaded.task);
+        rr_buffer text = {0};
+        for (size_t i = 0; i < params->count; i++) {
+            printf("  %-32s", params->items[i].name);
+            print_shape(params->items[i].dims, params->items[i].dim_count);
+            printf("%12zu\n", params->items[i].count);
+        }
+        loaded.task->ops->describe(loaded.task, &text);
+        printf("parameters        %zu\n", rr_params_scalars(params));
+        printf("%s", rr_buffer_text(&text));
+        printf("steps an epoch    %llu\n", (unsigned long long)loaded.task->ops->steps_per_epoch(loaded.task));
+        printf("work a step       %.3f GFLOP (6 x multiply-adds of the matrices) over all ranks, %.0f targets\n",
+               6e-9 * cost.macs_per_target * cost.targets_per_step, cost.targets_per_step);
+        printf("sent a step       %.2f MiB a rank on %zu ranks (ring: 2 (N - 1) / N of the gradients)\n",
+               mib(2.0 * (double)(ranks - 1) / (double)ranks * (double)params->total * sizeof(float)), ranks);
+        print_memory(&loaded, ranks);
+        rr_buffer_free(&text);
+    }
+    rr_load_free(&loaded);
+    return status;
+}
+
+static rr_status checkpoint_info(const char *path) {
+    rr_safetensors *file;
+    RR_TRY(rr_safetensors_read(path, &file));
+    static const char *const keys[] = {"ringrnn", "step", "state", "placement", "level", "fingerprint"};
+    printf("%s: readable, %zu tensors\n", path, rr_safetensors_count(file));
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *value = rr_safetensors_meta(file, keys[i]);
+        if (value != NULL) printf("  %-12s %s\n", keys[i], value);
+    }
+    size_t total = 0;
+    for (size_t i = 0; i < rr_safetensors_count(file); i++) {
+        const rr_tensor *tensor = rr_safetensors_at(file, i);
+        bool weight = strncmp(tensor->name, "optimizer.", 10) != 0 && strcmp(tensor->name, "carry") != 0;
+        printf("  %-44s", tensor->name);
+        print_shape(tensor->dims, tensor->dim_count);
+        printf("%12zu\n", rr_tensor_elements(tensor));
+        if (weight) total += rr_tensor_elements(tensor);
+    }
+    printf("parameters        %zu\n", total);
+    const char *config = rr_safetensors_meta(file, "config");
+    if (config != NULL) printf("configuration:\n%s", config);
+    rr_safetensors_free(file);
+    return RR_OK;
+}
+
+static bool is_checkpoint(const char *path) {
+    size_t length = strlen(path);
+    return length > 12 && strcmp(path + length - 12, ".safetensors") == 0;
+}
+
+static rr_status info(int argc, char **argv) {
+    rr_cli_arguments arguments;
+    const char *ranks_text = NULL;
+    size_t ranks = 1;
+    const rr_cli_option known[] = {{.name = "ranks", .value = &ranks_text}, {.name = NULL}};
+    RR_TRY(rr_cli_parse(argc, argv, known, 1, 1, &arguments));
+    if (ranks_text != NULL) RR_TRY(rr_cli_size("ranks", ranks_text, &ranks));
+    if (ranks == 0) return rr_fail(RR_ERR_INPUT, "--ranks 0: must be >= 1");
+    return is_checkpoint(arguments.operands[0]) ? checkpoint_info(arguments.operands[0]) : config_info(&arguments, ranks);
+}
+
+static rr_status run(int argc, char **argv) {
+    rr_status status = info(argc, argv);
+    if (status != RR_OK) fprintf(stderr, "ringrnn: %s\n", rr_last_error());
+    return status;
+}
+
+const rr_command rr_command_info = {
+    .name = "info",
+    .arguments = "CONFIG|CKPT [options]",
+    .help = "layers, parameters, work and bytes a step, memory a rank; or what a checkpoint holds",
+    .details = "  --ranks N          forecast for that many ranks (default 1)\n"
+               "  --set key=value    overrides a key of CONFIG\n",
+    .run = run,
+};

@@ -1,0 +1,24 @@
+#include "cli/load.h"
+
+#include "base/file.h"
+
+rr_status rr_load(const rr_cli_arguments *arguments, bool with_task, rr_loaded *out) {
+    *out = (rr_loaded){.config = NULL};
+    rr_buffer text = {0};
+    rr_status status = rr_file_read(arguments->operands[0], &text);
+    if (status == RR_OK)
+        status = rr_settings_parse(arguments->operands[0], rr_buffer_text(&text), text.length, arguments->overrides,
+                                   arguments->override_count, &out->config, &out->settings);
+    rr_buffer_free(&text);
+    if (status != RR_OK || !with_task) return status;
+    rr_task_setup setup = rr_settings_task(&out->settings, out->config);
+    setup.need_train = setup.need_eval = true;
+    RR_TRY(rr_tasks[out->settings.task.type]->create(&setup, &out->task));
+    return rr_settings_check_task(&out->settings, out->config, out->task);
+}
+
+void rr_load_free(rr_loaded *loaded) {
+    if (loaded->task != NULL) loaded->task->ops->free(loaded->task);
+    rr_config_free(loaded->config);
+    *loaded = (rr_loaded){.config = NULL};
+}

@@ -1,0 +1,141 @@
+/* What a run tells while it runs: banner, metrics, histograms, samples. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "math/runtime.h"
+#include "ringrnn/version.h"
+#include "train/run.h"
+
+enum { SAMPLE_TOKENS = 100 };
+
+static double mebibytes(size_t bytes) { return (double)bytes / (1 << 20); }
+
+static void describe_resume(const rr_run *run, const rr_resume *from, rr_buffer *text) {
+    bool continues = run->progress.position.step > 0;
+    rr_buffer_printf(text, "%s %s", continues ? "resumed from" : "weights from", rr_buffer_text(&from->path));
+    if (continues) {
+        rr_buffer_printf(text, ", step %llu, epoch %llu", (unsigned long long)run->progress.position.step,
+                         (unsigned long long)run->progress.position.epoch);
+        if (strcmp(rr_buffer_text(&from->placement), rr_comm_placement_key(run->comm)) != 0)
+            rr_buffer_printf(text, "\n  it ran on %s, now on %s: results agree, but bits may differ", rr_buffer_text(&from->placement),
+                             rr_comm_placement_key(run->comm));
+        if (strcmp(rr_buffer_text(&from->level), rr_math_level()) != 0)
+            rr_buffer_printf(text, "\n  it computed with %s, now with %s: results agree, but bits may differ",
+                             rr_buffer_text(&from->level), rr_math_level());
+    }
+    rr_buffer_puts(text, "\n");
+}
+
+rr_status rr_run_banner(rr_run *run, const rr_resume *from) {
+    rr_buffer placement = {0}, text = {0}, config = {0};
+    rr_status status = rr_comm_placement(run->comm, &placement);
+    if (status == RR_OK && rr_comm_rank(run->comm) == 0) {
+        const rr_params *params = &run->task->params;
+        const rr_model_config *model = &run->settings.model;
+        rr_buffer_printf(&text, "ringrnn %s, run %s\n", RINGRNN_VERSION, rr_buffer_text(&run->folder));
+        if (from->found) describe_resume(run, from, &text);
+        rr_buffer_puts(&text, rr_buffer_text(&placement));
+        rr_buffer_printf(&text, "%s, %s kernels\n", rr_math_blas_name(), rr_isa_name(rr_isa_used()));
+        rr_buffer_printf(&text, "%s: %zu x %s %zu%s, %zu parameters, %.1f MiB of weights, %.1f MiB a rank in all\n",
+                         run->task->ops->name, model->num_layers, rr_cells[model->cell]->name, model->hidden_size,
+                         model->bidirectional ? " bidirectional" : "", rr_params_scalars(params),
+                         mebibytes(run->values.capacity),
+                         mebibytes(run->values.capacity + run->gradients.capacity + run->optim_states.capacity +
+                                   run->activations.capacity));
+        run->task->ops->describe(run->task, &text);
+        rr_buffer_printf(&text, "%zu rows a step, %llu steps an epoch; gradients by %s in %zu bucket%s",
+                         run->settings.train.global_batch_size, (unsigned long long)run->steps_per_epoch,
+                         rr_reducer_algorithm(run->reducer), rr_reducer_buckets(run->reducer),
+                         rr_reducer_buckets(run->reducer) == 1 ? "" : "s");
+        rr_log_message(run->log, "%s", rr_buffer_text(&text));
+        if (rr_math_notice() != NULL) rr_log_warning(run->log, "%s", rr_math_notice());
+        status = rr_config_dump(run->config, &config);
+        rr_event event = {.kind = RR_EVENT_TEXT, .name = "config", .text = rr_buffer_text(&config),
+                          .step = run->progress.position.step};
+        if (status == RR_OK) status = rr_log_write(run->log, &event);
+    }
+    rr_buffer_free(&placement);
+    rr_buffer_free(&text);
+    rr_buffer_free(&config);
+    run->interval_start_s = rr_clock_seconds();
+    return rr_comm_agree(run->comm, status);
+}
+
+static rr_event event_of(const rr_run *run, rr_event_kind kind, const char *split) {
+    return (rr_event){.kind = kind,
+                      .step = run->progress.position.step,
+                      .epoch = run->progress.position.epoch,
+                      .split = split,
+                      .total_steps = run->total_steps,
+                      .total_epochs = run->settings.train.max_epochs,
+                      .eta_s = NAN};
+}
+
+rr_status rr_run_report_step(rr_run *run, const rr_step_report *step) {
+    double now = rr_clock_seconds(), elapsed = now - run->interval_start_s;
+    double step_s = elapsed / (double)run->interval_steps;
+    rr_scalar scalars[RR_TASK_METRICS + 8];
+    rr_metric metrics[RR_TASK_METRICS];
+    size_t count = 0, metric_count = run->task->ops->train_metrics(run->task, step->loss, metrics);
+    scalars[count++] = (rr_scalar){"loss", step->loss};
+    for (size_t i = 0; i < metric_count; i++) scalars[count++] = (rr_scalar){metrics[i].name, metrics[i].value};
+    scalars[count++] = (rr_scalar){"lr", step->lr};
+    scalars[count++] = (rr_scalar){"grad_norm", step->grad_norm};
+    scalars[count++] = (rr_scalar){"tokens_per_s", run->interval_targets / elapsed};
+    scalars[count++] = (rr_scalar){"step_s", step_s};
+    scalars[count++] = (rr_scalar){"comm_exposed_s", run->interval_exposed_s / (double)run->interval_steps};
+    rr_event event = event_of(run, RR_EVENT_METRICS, "train");
+    event.scalars = scalars;
+    event.scalar_count = count;
+    if (run->total_steps > run->progress.position.step)
+        event.eta_s = step_s * (double)(run->total_steps - run->progress.position.step);
+    run->interval_start_s = now;
+    run->interval_targets = run->interval_exposed_s = 0;
+    run->interval_steps = 0;
+    return rr_log_write(run->log, &event);
+}
+
+rr_status rr_run_report_eval(rr_run *run, rr_split split, const rr_metric *metrics, size_t count) {
+    rr_scalar scalars[RR_TASK_METRICS];
+    for (size_t i = 0; i < count; i++) scalars[i] = (rr_scalar){metrics[i].name, metrics[i].value};
+    rr_event event = event_of(run, RR_EVENT_METRICS, rr_split_names[split]);
+    event.scalars = scalars;
+    event.scalar_count = count;
+    return rr_log_write(run->log, &event);
+}
+
+rr_status rr_run_report_histograms(rr_run *run) {
+    const rr_params *params = &run->task->params;
+    for (size_t i = 0; i < params->count; i++) {
+        char name[RR_PARAM_NAME + 16];
+        rr_event event = event_of(run, RR_EVENT_HISTOGRAM, "train");
+        event.name = name;
+        event.count = params->items[i].count;
+        snprintf(name, sizeof name, "weights/%s", params->items[i].name);
+        event.values = rr_param_value(params, i);
+        RR_TRY(rr_log_write(run->log, &event));
+        snprintf(name, sizeof name, "gradients/%s", params->items[i].name);
+        event.values = rr_param_grad(params, i);
+        RR_TRY(rr_log_write(run->log, &event));
+    }
+    return RR_OK;
+}
+
+static void collect(void *ctx, const char *text, size_t length) { rr_buffer_append(ctx, text, length); }
+
+rr_status rr_run_report_sample(rr_run *run) {
+    if (run->task->ops->generate == NULL || !run->settings.log.tensorboard) return RR_OK;
+    rr_buffer text = {0};
+    rr_generate_options options = {.max_tokens = SAMPLE_TOKENS, .temperature = 0.8, .top_p = 1, .seed = run->settings.run.seed,
+                                   .emit = collect, .ctx = &text};
+    rr_status status = run->task->ops->generate(run->task, &options);
+    rr_event event = event_of(run, RR_EVENT_TEXT, "train");
+    event.name = "sample";
+    event.text = rr_buffer_text(&text);
+    if (status == RR_OK) status = rr_log_write(run->log, &event);
+    rr_buffer_free(&text);
+    return status;
+}

@@ -1,0 +1,151 @@
+/* The training loop: steps, and what is due after them. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "train/run.h"
+#include "train/signals.h"
+
+static bool patience_is_over(const rr_run *run) {
+    return run->settings.train.patience > 0 && run->progress.bad_evaluations >= run->settings.train.patience;
+}
+
+static bool is_done(const rr_run *run) {
+    return (run->total_steps > 0 && run->progress.position.step >= run->total_steps) || patience_is_over(run);
+}
+
+/* Validation: the learning-rate schedule, early stopping and the best checkpoint hang on it. */
+static rr_status validate(rr_run *run, bool *improved) {
+    rr_metric metrics[RR_TASK_METRICS];
+    size_t count;
+    rr_progress *progress = &run->progress;
+    *improved = false;
+    double start = rr_clock_seconds();
+    RR_TRY(rr_run_evaluate(run->task, run->comm, RR_SPLIT_VALID, NULL, metrics, &count));
+    double loss = metrics[0].value;
+    if (isnan(progress->best_loss) || loss < progress->best_loss) {
+        *improved = true;
+        progress->best_loss = loss;
+        progress->best_step = progress->position.step;
+        progress->bad_evaluations = 0;
+    } else {
+        progress->bad_evaluations++;
+    }
+    rr_schedule_validated(&run->settings.schedule, loss, &progress->schedule);
+    rr_status status = RR_OK;
+    if (run->log != NULL) {
+        status = rr_run_report_eval(run, RR_SPLIT_VALID, metrics, count);
+        if (status == RR_OK) status = rr_run_report_sample(run);
+    }
+    run->interval_start_s += rr_clock_seconds() - start; /* evaluation is not training time */
+    return rr_comm_agree(run->comm, status);
+}
+
+/* Ranks hold the same bits, or the run stops. */
+static rr_status compare_parameters(rr_run *run) {
+    const rr_params *params = &run->task->params;
+    char what[64];
+    snprintf(what, sizeof what, "the parameters after step %" PRIu64, run->progress.position.step);
+    return rr_comm_compare(run->comm, rr_hash64(params->values, params->total * sizeof *params->values, 0), what);
+}
+
+static bool due(uint64_t step, size_t every) { return every > 0 && step % every == 0; }
+
+static rr_status after_step(rr_run *run, const rr_step_report *step, bool reported) {
+    const rr_progress *progress = &run->progress;
+    uint64_t number = progress->position.step;
+    bool epoch_ended = progress->position.step_in_epoch == 0, improved = false;
+    run->interval_steps++;
+    run->interval_targets += step->targets;
+    run->interval_exposed_s += step->exposed_s;
+    rr_status status = RR_OK;
+    if (run->log != NULL && reported) status = rr_run_report_step(run, step);
+    if (status == RR_OK && run->log != NULL && run->settings.log.tensorboard &&
+        due(number, run->settings.log.histogram_every_steps))
+        status = rr_run_report_histograms(run);
+    if (status != RR_OK) return status; /* on rank 0 alone: the job is aborted */
+
+    if (due(number, run->settings.dist.check_every_steps)) RR_TRY(compare_parameters(run));
+    bool evaluate = run->settings.eval.every > 0 ? due(number, run->settings.eval.every) : epoch_ended;
+    if (evaluate && run->task->ops->eval_units(run->task, RR_SPLIT_VALID) > 0) RR_TRY(validate(run, &improved));
+    if (improved || due(number, run->settings.ckpt.every_steps)) RR_TRY(rr_run_save(run, improved));
+    return RR_OK;
+}
+
+/* The end of a training: test with the best weights where validation chose some, else with the last; save as finished. */
+static rr_status finish(rr_run *run) {
+    bool chosen = !isnan(run->progress.best_loss) && run->progress.best_step != run->progress.position.step;
+    RR_TRY(compare_parameters(run));
+    RR_TRY(rr_run_save(run, false));
+    if (run->task->ops->eval_units(run->task, RR_SPLIT_TEST) > 0) {
+        rr_metric metrics[RR_TASK_METRICS];
+        size_t count;
+        if (chosen) RR_TRY(rr_run_read_weights(run, "best"));
+        RR_TRY(rr_run_evaluate(run->task, run->comm, RR_SPLIT_TEST, NULL, metrics, &count));
+        if (chosen)
+            rr_log_message(run->log, "test with the weights of step %" PRIu64 ", which had the lowest validation loss",
+                           run->progress.best_step);
+        rr_status status = run->log != NULL ? rr_run_report_eval(run, RR_SPLIT_TEST, metrics, count) : RR_OK;
+        RR_TRY(rr_comm_agree(run->comm, status));
+        if (chosen) RR_TRY(rr_run_read_weights(run, "last"));
+    }
+    run->progress.finished = true;
+    RR_TRY(rr_run_save(run, false));
+    rr_status status = run->store != NULL ? rr_store_flush(run->store) : RR_OK;
+    if (patience_is_over(run))
+        rr_log_message(run->log, "stopped after %zu evaluations without a lower validation loss", run->settings.train.patience);
+    rr_log_message(run->log, "done: %" PRIu64 " steps; weights in %s/%s.safetensors", run->progress.position.step,
+                   rr_buffer_text(&run->folder), isnan(run->progress.best_loss) ? "last" : "best");
+    return rr_comm_agree(run->comm, status);
+}
+
+static rr_status leave(rr_run *run, rr_stop stop) {
+    RR_TRY(rr_run_save(run, false));
+    rr_status status = run->store != NULL ? rr_store_flush(run->store) : RR_OK;
+    RR_TRY(rr_comm_agree(run->comm, status));
+    rr_log_message(run->log, "%s: saved at step %" PRIu64 "; the same command goes on from there",
+                   stop == RR_STOP_TIME ? "train.max_minutes is over" : "stopped by a signal", run->progress.position.step);
+    return rr_fail(RR_STOPPED, "stopped at step %" PRIu64, run->progress.position.step);
+}
+
+static rr_status loop(rr_run *run) {
+    if (run->progress.finished && is_done(run)) {
+        rr_log_message(run->log, "this run is complete at step %" PRIu64 ": nothing left to do", run->progress.position.step);
+        return RR_OK;
+    }
+    run->progress.finished = false;
+    while (!is_done(run)) {
+        const rr_position *at = &run->progress.position;
+        bool report = due(at->step + 1, run->settings.log.every_steps) || at->step_in_epoch + 1 == run->steps_per_epoch;
+        rr_step_report step;
+        RR_TRY(rr_run_step(run, report, &step));
+        if (step.stop != RR_GO_ON) return leave(run, step.stop);
+        RR_TRY(after_step(run, &step, report));
+    }
+    return finish(run);
+}
+
+rr_status rr_train(const rr_train_options *options, int *argc, char ***argv) {
+    rr_comm *comm = NULL;
+    rr_status status = rr_comm_open(argc, argv, &comm);
+    if (status != RR_OK) {
+        fprintf(stderr, "ringrnn: %s\n", rr_last_error());
+        return status;
+    }
+    rr_signals_catch(rr_comm_size(comm) == 1 && getenv("OMPI_COMM_WORLD_SIZE") == NULL);
+    rr_run run;
+    status = rr_run_open(options, comm, &run); /* its errors are agreed on: all ranks leave together */
+    if (status == RR_OK) {
+        status = loop(&run);
+        if (status != RR_OK && status != RR_STOPPED && status != RR_ERR_NUMERIC && !rr_comm_agreed(comm))
+            rr_comm_abort(comm, status); /* this rank alone failed: others wait for it */
+    }
+    if (status != RR_OK && status != RR_STOPPED && rr_comm_rank(comm) == 0) fprintf(stderr, "ringrnn: %s\n", rr_last_error());
+    rr_status closed = rr_run_close(&run);
+    if (status == RR_OK) status = closed;
+    rr_comm_close(comm);
+    return status;
+}
