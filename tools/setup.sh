@@ -47,7 +47,8 @@ rr_advise() {
     echo "  Debian, Ubuntu:  apt-get install $(rr_missing "$1" 4)"
     echo "  Fedora, RHEL:    dnf install $(rr_missing "$1" 5)"
     echo "                   then: module load mpi/openmpi-x86_64"
-    echo "  Spack:           spack load $(rr_missing "$1" 6)   (after spack install)"
+    echo "  Spack:           spack install $(rr_missing "$1" 6)"
+    echo "                   then: spack load of the same"
 } >&2
 
 # rr_require NEEDS: everything is there when it returns; else it exits with 2.
