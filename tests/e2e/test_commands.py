@@ -1,0 +1,106 @@
+"""The commands as a user meets them, with right and wrong input."""
+
+import json
+import os
+import unittest
+
+from harness import Case, run
+
+
+class Commands(Case):
+    def refused(self, arguments, *words):
+        result = run(arguments, cwd=self.folder)
+        self.assertEqual(result.returncode, 2, result.stdout + result.stderr)
+        for word in words:
+            self.assertIn(word, result.stderr)
+
+    def test_every_command_has_help(self):
+        for command in ("train", "eval", "generate", "info", "check", "config"):
+            result = run([command, "--help"])
+            self.assertEqual(result.returncode, 0)
+            self.assertIn("--", result.stdout)
+        self.assertEqual(run(["--help"]).returncode, 0)
+        self.assertEqual(run([]).returncode, 2)
+
+    def test_wrong_usage_names_what_is_meant(self):
+        self.refused(["trian"], "train")
+        self.refused(["train"], "argument")
+        self.refused(["train", "a.yaml", "b.yaml"], "b.yaml")
+        self.refused(["train", self.config, "--resmue", "never"], "--resume")
+        self.refused(["train", self.config, "--set"], "--set")
+        self.refused(["train", self.config, "--set", "optim.lr"], "optim.lr")
+        self.refused(["generate", "absent.safetensors"], "absent.safetensors")
+        self.refused(["train", "absent.yaml"], "absent.yaml")
+
+    def test_errors_in_a_config_name_file_line_and_key(self):
+        for text, *words in (
+            ("optim: {lr: -1}", "bad.yaml:1", "optim.lr", "> 0", "-1"),
+            ("model:\n  hiden_size: 3", "bad.yaml:2", "model.hiden_size", "hidden_size"),
+            ("model:\n  cell: lstn", "bad.yaml:2", "lstm"),
+            ("train: {bptt: 3}\ntrain: {bptt: 4}", "bad.yaml:2", "train"),
+            ("modl: {}", "bad.yaml:1", "model"),
+            ("model: [", "bad.yaml:"),
+            ("optim: {type: sgd, betas: [0.9, 0.99]}", "bad.yaml:1", "betas"),
+            ("train: {bptt: many}", "bad.yaml:1", "train.bptt", "many"),
+        ):
+            path = self.write("bad.yaml", text + "\n")
+            self.refused(["check", path], *words)
+
+    def test_models_that_make_no_sense_are_refused(self):
+        self.refused(["train", self.config, "--set", "model.bidirectional=true"], "model.bidirectional")
+        self.refused(["train", self.config, "--set", "model.tie_weights=true"], "model.tie_weights", "12", "20")
+        self.refused(["train", self.config, "--set", "train.global_batch_size=100000"], "data.train")
+        self.refused(["train", self.config, "--set", "data.train=${ABSENT_VARIABLE}/x"], "ABSENT_VARIABLE")
+
+    def test_config_explains_keys_and_resolves_files(self):
+        self.assertIn("optim.lr", run(["config"]).stdout)
+        self.assertIn("learning", run(["config", "optim.lr"]).stdout.lower())
+        self.refused(["config", "optim.lrr"], "optim")
+        result = run(["config", self.config, "--set", "optim.lr=0.25"])
+        self.assertEqual(result.returncode, 0)
+        again = self.write("resolved.yaml", result.stdout)
+        self.assertEqual(run(["config", again]).stdout, result.stdout)
+
+    def test_check_and_info_of_every_config_that_comes_along(self):
+        source = os.environ["RINGRNN_SOURCE"]
+        for name in sorted(os.listdir(os.path.join(source, "configs"))):
+            if not name.endswith(".yaml"):
+                continue
+            arguments = [os.path.join(source, "configs", name), *self.settings(data__train=self.text)]
+            if "word" in name:
+                arguments += self.settings(data__valid=self.text, data__test=self.text)
+            result = run(["check", *arguments])
+            self.assertEqual(result.returncode, 0, name + result.stderr)
+            result = run(["info", *arguments, "--ranks", "4"])
+            self.assertEqual(result.returncode, 0, name + result.stderr)
+            self.assertIn("memory a rank", result.stdout)
+
+    def test_info_counts_parameters_as_pytorch_does(self):
+        result = run(["info", self.config])
+        vocab = int(result.stdout.split("vocabulary ")[1].split()[0])
+        expected = vocab * 12 + vocab * 20 + vocab + 4 * 20 * (12 + 20 + 2) + 4 * 20 * (20 + 20 + 2)
+        self.assertIn(f"parameters        {expected}\n", result.stdout)
+
+    def test_eval_agrees_with_training_on_any_ranks(self):
+        self.train()
+        with open(os.path.join(self.run_folder, "metrics.jsonl"), encoding="utf-8") as file:
+            test = [line for line in map(json.loads, file) if line["split"] == "test"][-1]
+        for ranks in (None, 3):
+            result = run(["eval", self.run_folder, "--json"], ranks)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertAlmostEqual(json.loads(result.stdout)["loss"] / test["loss"], 1, delta=1e-5)
+
+    def test_generate_depends_on_the_seed_alone(self):
+        self.train(train__max_steps=20)
+        draw = lambda *options: run(["generate", self.last, "--tokens", "60", "--prompt", "The ", *options]).stdout
+        self.assertEqual(draw("--seed", "4"), draw("--seed", "4"))
+        self.assertNotEqual(draw("--seed", "4"), draw("--seed", "5"))
+        self.assertTrue(draw().startswith("The "))
+        self.assertEqual(draw("--temperature", "0"), draw("--temperature", "0", "--seed", "9"))
+        self.assertEqual(draw("--top-k", "1"), draw("--temperature", "0"))
+        self.refused(["generate", self.last, "--temperature", "-1"], "temperature")
+        self.refused(["generate", self.last, "--top-p", "0"], "top-p")
+
+
+if __name__ == "__main__":
+    unittest.main()

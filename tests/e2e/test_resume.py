@@ -1,0 +1,207 @@
+"""Killed at any moment and started again, a run ends with the bits of one that was never disturbed."""
+
+import os
+import random
+import signal
+import time
+import unittest
+
+from harness import Case, metrics_without_times, run, start, state_hash
+
+ALL = os.environ.get("RINGRNN_TEST_ALL") is not None
+
+
+class Resume(Case):
+    def finish_after_kills(self, name, ranks, kills, rng, **values):
+        """Starts the run, kills it with SIGKILL at random moments, and lets the last start finish."""
+        arguments = ["train", self.config, "--set", f"run.name={name}", *self.settings(**values)]
+        killed = 0
+        for _ in range(kills):
+            process = start(arguments, ranks)
+            time.sleep(rng.uniform(0.05, 1.6))
+            killed += process.poll() is None
+            process.kill()
+            process.communicate()
+            self.wait_until_nobody_runs(name)
+        self.train(name, ranks, **values)
+        return killed
+
+    def wait_until_nobody_runs(self, name):
+        """mpirun killed with -9 leaves its ranks a moment behind."""
+        for _ in range(100):
+            found = False
+            for pid in filter(str.isdigit, os.listdir("/proc")):
+                try:
+                    with open(f"/proc/{pid}/cmdline", "rb") as file:
+                        words = file.read().split(b"\0")
+                except OSError:
+                    continue
+                found |= f"run.name={name}".encode() in words and self.config.encode() in words
+            if not found:
+                return
+            time.sleep(0.1)
+        self.fail("ranks of a killed job are still there after 10 s")
+
+    def test_kill_at_any_moment_and_resume_gives_the_same_bits(self):
+        for ranks in (1, 2, 3) if ALL else (2,):
+            values = {"train__max_steps": 150, "eval__every": 40}
+            self.train(f"whole{ranks}", ranks, **values)
+            expected = state_hash(self.path(f"whole{ranks}"))
+            lines = metrics_without_times(self.path(f"whole{ranks}", ""))
+            killed = 0
+            for seed in range(12 if ALL else 4):
+                name = f"killed{ranks}-{seed}"
+                killed += self.finish_after_kills(name, ranks, 3, random.Random(seed), **values)
+                self.assertEqual(state_hash(self.path(name)), expected, f"{ranks} ranks, seed {seed}")
+                self.assertEqual(metrics_without_times(self.path(name, "")), lines, f"{ranks} ranks, seed {seed}")
+            self.assertGreater(killed, 0, "no kill hit a living run: nothing was tested")
+
+    def test_a_fault_at_a_given_step_and_resume_gives_the_same_bits(self):
+        self.train("whole", 2)
+        for step in (1, 7, 20, 33):
+            name = f"fault{step}"
+            self.assertNotEqual(self.train(name, 2, {"RINGRNN_FAULT": f"kill:1:{step}"}, expect=None).returncode, 0)
+            self.train(name, 2)
+            self.assertEqual(state_hash(self.path(name)), state_hash(self.path("whole")))
+            self.assertEqual(metrics_without_times(self.path(name, "")), metrics_without_times(self.path("whole", "")))
+
+    def test_every_cell_and_optimiser_resumes_exactly(self):
+        for cell, optim in (("lstm", "sgd"), ("gru", "adamw"), ("rnn_tanh", "adam"), ("rnn_relu", "sgd")):
+            values = {"model__cell": cell, "optim": f"{{type: {optim}, lr: 0.01}}", "train__micro_batch_size": 3}
+            if optim == "sgd":
+                values["optim"] = "{type: sgd, lr: 0.05, momentum: 0.9, nesterov: true}"
+            self.train(f"{cell}-a", 2, **values)
+            self.train(f"{cell}-b", 2, {"RINGRNN_FAULT": "kill:0:31"}, expect=None, **values)
+            self.train(f"{cell}-b", 2, **values)
+            self.assertEqual(state_hash(self.path(f"{cell}-a")), state_hash(self.path(f"{cell}-b")), cell)
+
+    def test_resume_on_another_number_of_ranks_works_and_says_so(self):
+        self.train(ranks=2, train__max_steps=30)
+        result = self.train(ranks=3)
+        self.assertIn("bits may differ", result.stdout)
+        self.assertIn("step 30", result.stdout)
+
+    def test_a_finished_run_has_nothing_left_to_do_and_more_steps_go_on(self):
+        self.train("a", train__max_steps=60)
+        result = self.train("a", train__max_steps=60)
+        self.assertIn("nothing left to do", result.stdout)
+        self.train("b", train__max_steps=40)
+        self.train("b", train__max_steps=60)
+        self.assertEqual([line["step"] for line in metrics_without_times(self.path("b", "")) if line["split"] == "train"],
+                         list(range(1, 61)))
+
+
+class Stop(Case):
+    def stopped_by(self, number, ranks, name):
+        arguments = ["train", self.config, "--set", f"run.name={name}", "--set", "train.max_steps=4000"]
+        process = start(arguments, ranks)
+        for line in process.stdout:
+            if '"' not in line and "step" in line and "train" in line:
+                break  # a line of progress: it trains
+        process.send_signal(number)
+        process.communicate(timeout=30)
+        return process.returncode
+
+    def test_usr1_through_mpirun_saves_and_exits_75(self):
+        self.assertEqual(self.stopped_by(signal.SIGUSR1, 2, "r"), 75)
+        self.assertTrue(os.path.exists(self.last))
+
+    def test_each_signal_without_mpirun_saves_and_exits_75(self):
+        for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT):
+            name = f"signal{number}"
+            self.assertEqual(self.stopped_by(number, None, name), 75)
+            self.assertTrue(os.path.exists(self.path(name)))
+
+    def test_a_time_limit_saves_exits_75_and_the_same_command_goes_on(self):
+        self.train("whole", 2)
+        result = self.train("limited", 2, expect=75, train__max_minutes=0.0001)
+        self.assertIn("goes on from there", result.stdout)
+        self.train("limited", 2)
+        self.assertEqual(state_hash(self.path("limited")), state_hash(self.path("whole")))
+
+
+class Rules(Case):
+    def test_an_edited_config_is_refused_with_the_differences_shown(self):
+        self.train(train__max_steps=10)
+        result = self.train(expect=2, optim__lr=0.02, model__dropout=0.1)
+        self.assertIn("optim.lr", result.stderr)
+        self.assertIn("model.dropout", result.stderr)
+        self.assertNotIn("train.max_steps", result.stderr)
+
+    def test_limits_logging_and_checkpoints_may_change(self):
+        self.train(train__max_steps=10)
+        self.train(train__max_steps=12, log__every_steps=2, ckpt__keep=1, dist__bucket_mb=1, eval__every=6)
+
+    def test_changed_data_is_refused(self):
+        self.train(train__max_steps=10)
+        with open(self.text, "a", encoding="utf-8") as file:
+            file.write("another end")
+        self.assertIn("data", self.train(expect=2).stderr)
+
+    def test_never_starts_over_and_loses_nothing(self):
+        self.train(train__max_steps=10)
+        self.train(train__max_steps=5, options=["--resume", "never"])
+        self.assertTrue(os.path.exists(os.path.join(self.folder, "runs", "r.1", "last.safetensors")))
+
+    def test_a_path_goes_back_to_that_step(self):
+        self.train()
+        steps = os.path.join(self.run_folder, "checkpoints")
+        oldest = sorted(name for name in os.listdir(steps) if name.endswith(".safetensors"))[0]
+        self.train("again", options=["--resume", os.path.join(steps, oldest)])
+        self.assertEqual(state_hash(self.path("again")), state_hash(self.last))
+
+    def test_init_from_takes_weights_alone(self):
+        self.train()
+        self.train("tuned", options=["--init-from", self.last], optim__lr=0.001, train__max_steps=2)
+        losses = [line["loss"] for line in metrics_without_times(self.path("tuned", "")) if line["split"] == "train"]
+        first = [line["loss"] for line in metrics_without_times(self.run_folder) if line["split"] == "train"][0]
+        self.assertLess(losses[0], first)
+
+    def test_a_second_run_in_the_folder_is_refused_and_a_stale_lock_is_not(self):
+        process = start(["train", self.config, "--set", "train.max_steps=100000"])
+        for line in process.stdout:
+            if "train" in line and "step" in line:
+                break
+        try:
+            result = self.train(expect=2)
+            self.assertIn(str(process.pid), result.stderr)
+        finally:
+            process.kill()
+            process.communicate()
+        self.train()
+
+
+class Damage(Case):
+    def newest(self):
+        steps = os.path.join(self.run_folder, "checkpoints")
+        return os.path.join(steps, sorted(name for name in os.listdir(steps) if name.endswith(".safetensors"))[-1])
+
+    def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_used(self):
+        self.train("whole", 2)
+        for damage in ("flip", "truncate", "empty"):
+            self.train("r", 2, {"RINGRNN_FAULT": "kill:0:30"}, expect=None, options=["--resume", "never"])
+            path = self.newest()
+            with open(path, "rb") as file:
+                content = bytearray(file.read())
+            if damage == "flip":
+                content[len(content) // 2] ^= 4
+            with open(path + ".new", "wb") as file:
+                file.write({"flip": content, "truncate": content[:-100], "empty": b""}[damage])
+            os.replace(path + ".new", path)
+            result = self.train("r", 2)
+            self.assertIn(os.path.basename(path), result.stderr, damage)
+            self.assertEqual(state_hash(self.last), state_hash(self.path("whole")), damage)
+
+    def test_generate_refuses_a_damaged_file(self):
+        self.train(train__max_steps=7)
+        path = os.path.join(self.folder, "damaged.safetensors")
+        with open(self.last, "rb") as file:
+            content = bytearray(file.read())
+        content[-1] ^= 1
+        with open(path, "wb") as file:
+            file.write(content)
+        self.assertEqual(run(["generate", path]).returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
