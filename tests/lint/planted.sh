@@ -44,13 +44,13 @@ passes() {
     fi
 }
 
-# catches LINT WHAT FILE TEXT: with that text in that file the lint fails
+# catches LINT WHAT FILE TEXT: with that text in that file the lint fails, and names the file
 catches() {
     clean
     # shellcheck disable=SC2059 # the text has escapes
     printf "$4" >"$tree/$3"
-    if run "$1"; then
-        echo "$1: does not see $2"
+    if run "$1" || ! grep -q "$3" "$tree/build/out"; then
+        echo "$1: does not see $2:" && cat "$tree/build/out"
         failed=1
     else
         echo "$1: sees $2"
