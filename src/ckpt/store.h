@@ -18,7 +18,8 @@ extern const rr_section rr_ckpt_section;
 typedef struct rr_store rr_store;
 
 /**
- * Opens <run_folder>/checkpoints (made if absent) on the one rank that writes. Left-over temporary files are removed.
+ * Opens <run_folder>/checkpoints (made if absent) on the one rank that writes, which holds the run's lock. Left-over
+ * temporary files are removed.
  * A thread does the writing, so saving costs the caller one copy.
  */
 rr_status rr_store_open(const char *run_folder, const rr_ckpt_config *config, rr_store **out);
@@ -26,8 +27,9 @@ rr_status rr_store_open(const char *run_folder, const rr_ckpt_config *config, rr
 /**
  * Copies the set and returns; the file checkpoints/step-<step>.safetensors appears in the background, then
  * <run_folder>/last.safetensors (and best.safetensors if is_best) name the same bytes (hard link, or a copy where the file
- * system has none), then old steps are pruned (never the newest readable one, nor what best names). Waits for a save that is still
- * under way. @return the failure of the save before, or RR_ERR_NOMEM
+ * system has none), then old steps are pruned (never the newest readable one, nor what best names), and files of later
+ * steps, which the run went back from, are set aside as step-<step>.safetensors.superseded. Waits for a save that is still
+ * under way. @return the failure of the save before (this one is under way all the same), or RR_ERR_NOMEM
  */
 rr_status rr_store_save(rr_store *store, uint64_t step, bool is_best, const rr_tensor_set *set);
 
@@ -45,8 +47,12 @@ rr_status rr_store_newest(const char *run_folder, rr_safetensors **file, rr_buff
 
 /** The lock of a run folder: `<run_folder>/lock` with host, pid and job id. */
 typedef struct rr_run_lock rr_run_lock;
-/** @return RR_ERR_INPUT: another run is using it, and who; a stale lock (dead pid on this host, or ended job) is taken over. */
+/**
+ * Takes the lock, or takes over a stale one: its process on this host is dead, its Slurm job was requeued, or squeue knows
+ * its job no more. Where that cannot be known (another host, no job) it is refused with the advice to remove the file.
+ * @return RR_ERR_INPUT: another run is using it, and who; RR_ERR_RUNTIME
+ */
 rr_status rr_run_lock_take(const char *run_folder, rr_run_lock **out);
-void rr_run_lock_release(rr_run_lock *lock);
+void rr_run_lock_release(rr_run_lock *lock); /* NULL is fine */
 
 #endif
