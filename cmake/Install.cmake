@@ -23,6 +23,8 @@ function(rr_installed_library target output export)
     target_link_libraries(${target} PUBLIC ${ARG_DEPENDS} PRIVATE ${libraries})
     if(RINGRNN_SANITIZE OR RINGRNN_FUZZ)
         target_link_options(${target} PUBLIC -fsanitize=address,undefined)
+    elseif(BUILD_SHARED_LIBS)
+        target_link_options(${target} PRIVATE LINKER:-z,defs) # a room that needs more than its library has does not link
     endif()
     install(TARGETS ${target} EXPORT ringrnn
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
