@@ -18,7 +18,10 @@
  */
 rr_status rr_clip_norm(const float *grads, size_t count, double max_norm, double *grad_norm, float *scale);
 
-/** Clamps every gradient to [-limit, limit] (torch clip_grad_value_). */
+/**
+ * Clamps every finite gradient to [-limit, limit]. As torch clip_grad_value_, but infinite ones stay, as NaN does: a
+ * limit must not hide that a gradient overflowed, and rr_clip_norm, which comes after, reports it.
+ */
 void rr_clip_value(float *grads, size_t count, float limit);
 
 #endif
