@@ -18,7 +18,7 @@
 #include "ckpt/durable.h"
 #include "ckpt/failing_calls.h"
 #include "ckpt/safetensors.h"
-#include "ckpt/scratch.h"
+#include "support/scratch.h"
 
 static const float *numbers(size_t count) {
     static float values[1 << 20];

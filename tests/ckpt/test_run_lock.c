@@ -15,8 +15,8 @@
 
 #include "base/file.h"
 #include "ckpt/lock_owner.h"
-#include "ckpt/scratch.h"
 #include "ckpt/store.h"
+#include "support/scratch.h"
 
 /* No Slurm but what a test sets up. */
 static int open_without_slurm(void **state) {

@@ -13,7 +13,7 @@
 #include "base/crc32c.h"
 #include "base/file.h"
 #include "ckpt/safetensors.h"
-#include "ckpt/scratch.h"
+#include "support/scratch.h"
 
 static const float matrix[6] = {1, 2, 3, 4, 5, 6};
 static const uint8_t bytes3[3] = {7, 8, 9};

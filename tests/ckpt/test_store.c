@@ -16,9 +16,9 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "ckpt/failing_calls.h"
-#include "ckpt/scratch.h"
 #include "ckpt/step_files.h"
 #include "ckpt/store.h"
+#include "support/scratch.h"
 
 enum { COUNT = 65536 }; /* floats of a test checkpoint */
 
