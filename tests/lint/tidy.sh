@@ -8,14 +8,16 @@ command -v clang-tidy >/dev/null || { echo "skipped: needs clang-tidy" && exit 7
 
 tidy() { xargs -r -P 2 -n 4 clang-tidy -p "$build" --quiet --warnings-as-errors='*' "$@" 2>/dev/null; }
 
-status=0
-if [ -f src/base/error.h ]; then
-    # The files that define the functions of failing.h do without it.
-    defining='^rr_status (rr_fail|rr_fail_within|rr_config_fail)\('
-    find src -name '*.c' | sort | xargs grep -LE "$defining" |
-        tidy --extra-arg="-include$lints/failing.h" --extra-arg="-I$PWD/src" --extra-arg="-I$PWD/include" || status=1
-    find src -name '*.c' | sort | xargs grep -lE "$defining" | tidy || status=1
-else
-    find src -name '*.c' | sort | tidy || status=1
-fi
+include="--extra-arg=-include$lints/failing.h --extra-arg=-I$PWD/src --extra-arg=-I$PWD/include"
+if [ ! -f src/base/error.h ]; then include=; fi
+base='^rr_status (rr_fail|rr_fail_within)\('
+config='^rr_status rr_config_fail\('
+
+# shellcheck disable=SC2086 # words
+{
+    status=0
+    find src -name '*.c' | sort | xargs grep -LE "$base|$config" | tidy $include || status=1
+    find src -name '*.c' | sort | xargs grep -lE "$base" | tidy $include --extra-arg=-DRR_LINT_DEFINES_FAIL || status=1
+    find src -name '*.c' | sort | xargs grep -lE "$config" | tidy $include --extra-arg=-DRR_LINT_DEFINES_CONFIG_FAIL || status=1
+}
 exit $status
