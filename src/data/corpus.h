@@ -16,9 +16,10 @@ typedef struct rr_corpus {
 } rr_corpus;
 
 /**
- * Reads the files, builds the vocabulary from the training part (or reads data.vocab.file, or takes `vocab`), and encodes
- * all splits. Patterns expand in sorted order; files are joined in the order given. With data.split the training files are
- * cut by tokens (words: moved to the next line end), and the vocabulary is built from the training part alone.
+ * Reads the files, builds the vocabulary from the training part (or reads data.vocab.file, or takes `vocab`), and
+ * encodes all splits. Patterns expand in sorted order; files are joined in the order given. With data.split the
+ * training files are cut by tokens (words: moved to the next line end), and the vocabulary is built from the training
+ * part alone.
  *
  * @param[in] config  for the places of keys in errors
  * @param[in] vocab   of a checkpoint, or NULL; ownership passes to the corpus

@@ -18,19 +18,22 @@ typedef struct rr_streams {
 } rr_streams;
 
 /** @return RR_ERR_INPUT if there are too few tokens for one pair a row (training) or for any pair */
-rr_status rr_streams_open(const int32_t *tokens, size_t count, size_t rows, size_t window, int keep_all, rr_streams *out);
+rr_status rr_streams_open(const int32_t *tokens, size_t count, size_t rows, size_t window, int keep_all,
+                          rr_streams *out);
 
 /** Number of windows: ceil(length / window). */
 size_t rr_streams_windows(const rr_streams *streams);
 
-/** Pairs of row `row` in window `index`: window for all but the last (or, with keep_all, 0 for a row that has ended). */
+/** Pairs of row `row` in window `index`: window for all but the last (or, with keep_all, 0 for a row that has ended).
+ */
 size_t rr_streams_pairs(const rr_streams *streams, size_t index, size_t row);
 
 /**
- * Inputs and targets of rows [begin, end) in a window, time-major: [steps, end - begin], steps = the longest of these rows.
- * Rows are never shorter than a row behind them. Where a row has ended (keep_all), nothing is written: the arrays are packed
- * (see nn/sequence.h).
+ * Inputs and targets of rows [begin, end) in a window, time-major: [steps, end - begin], steps = the longest of these
+ * rows. Rows are never shorter than a row behind them. Where a row has ended (keep_all), nothing is written: the arrays
+ * are packed (see nn/sequence.h).
  */
-void rr_streams_fill(const rr_streams *streams, size_t index, size_t begin, size_t end, int32_t *inputs, int32_t *targets);
+void rr_streams_fill(const rr_streams *streams, size_t index, size_t begin, size_t end, int32_t *inputs,
+                     int32_t *targets);
 
 #endif

@@ -23,20 +23,22 @@ typedef struct rr_vocab rr_vocab;
 /** Counting tokens on the way to a vocabulary. */
 typedef struct rr_token_counts rr_token_counts;
 rr_status rr_token_counts_create(rr_unit unit, rr_token_counts **out);
-/** Adds the tokens of text (whole lines for words). name: for errors. @return RR_ERR_INPUT `name:line: not UTF-8 ...` for chars */
+/** Adds the tokens of text (whole lines for words). name: for errors. @return RR_ERR_INPUT `name:line: not UTF-8 ...`
+ * for chars */
 rr_status rr_token_counts_add(rr_token_counts *counts, const char *name, const char *text, size_t length);
 void rr_token_counts_free(rr_token_counts *counts);
 
 /**
- * Chars and words: <unk> is id 0, words have <eos> as id 1 (a literal "<unk>" or "<eos>" in the text is that token, as in
- * the Penn Treebank files), then tokens by falling count, ties by bytes. Bytes: ids are the byte values.
+ * Chars and words: <unk> is id 0, words have <eos> as id 1 (a literal "<unk>" or "<eos>" in the text is that token, as
+ * in the Penn Treebank files), then tokens by falling count, ties by bytes. Bytes: ids are the byte values.
  *
  * @param[in] min_count  rarer tokens are unknown
  * @param[in] max_size   at most that many ids, special ones included; 0: no limit
  */
 rr_status rr_vocab_build(const rr_token_counts *counts, size_t min_count, size_t max_size, rr_vocab **out);
 
-/** From a file of one token a line, in order of id; special tokens that are missing are put first. @return RR_ERR_INPUT */
+/** From a file of one token a line, in order of id; special tokens that are missing are put first. @return RR_ERR_INPUT
+ */
 rr_status rr_vocab_read(rr_unit unit, const char *path, rr_vocab **out);
 
 /** From and to the JSON text that stands in a checkpoint: {"unit": "char", "tokens": [...]}; exact for any bytes. */
@@ -65,10 +67,12 @@ typedef struct rr_tokens {
  * Appends the ids of text. eos: words get <eos> at each line end (also at the end of a last line without newline).
  * @return RR_ERR_INPUT `name:line: ...` (not UTF-8, for chars), RR_ERR_NOMEM
  */
-rr_status rr_vocab_encode(const rr_vocab *vocab, const char *name, const char *text, size_t length, bool eos, rr_tokens *out);
+rr_status rr_vocab_encode(const rr_vocab *vocab, const char *name, const char *text, size_t length, bool eos,
+                          rr_tokens *out);
 void rr_tokens_free(rr_tokens *tokens);
 
-/** Appends the text of one token, words with a blank before them unless the buffer is empty or at a line start; <eos> is a newline. */
+/** Appends the text of one token, words with a blank before them unless the buffer is empty or at a line start; <eos>
+ * is a newline. */
 void rr_vocab_decode(const rr_vocab *vocab, int32_t id, rr_buffer *out);
 
 #endif
