@@ -8,7 +8,7 @@
 
 static atomic_int link_error, fsync_error; /* 0: the call works */
 static atomic_int fsync_countdown;         /* that many fsyncs work before fsync_error counts */
-static atomic_int write_is_short;          /* at most 7 bytes at a time, every third call is interrupted */
+static atomic_int write_limit;             /* bytes at a time; every third call is interrupted. 0: no limit */
 static atomic_int write_calls;
 
 ssize_t __real_write(int fd, const void *bytes, size_t length);
@@ -19,12 +19,12 @@ int __wrap_fsync(int fd);
 int __wrap_link(const char *from, const char *to);
 
 ssize_t __wrap_write(int fd, const void *bytes, size_t length) {
-    if (!write_is_short) return __real_write(fd, bytes, length);
+    if (write_limit == 0) return __real_write(fd, bytes, length);
     if (write_calls++ % 3 == 2) {
         errno = EINTR;
         return -1;
     }
-    return __real_write(fd, bytes, length < 7 ? length : 7);
+    return __real_write(fd, bytes, length < (size_t)write_limit ? length : (size_t)write_limit);
 }
 
 int __wrap_fsync(int fd) {

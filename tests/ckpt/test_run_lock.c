@@ -136,6 +136,25 @@ static void the_lock_of_a_live_process_without_flock_is_refused(void **state) {
     assert_taken(s);
 }
 
+/* In a container of its own, or as another kind of machine sees it, the owner may look dead; its flock says that it is
+ * not. */
+static void what_the_owner_holds_counts_more_than_what_is_written(void **state) {
+    scratch *s = *state;
+    rr_buffer text = {0};
+    pid_t child = start_holder(s);
+    rr_lock_owner owner = self();
+    owner.pid = dead_pid();
+    rr_lock_owner_write(&owner, &text);
+    int fd = open(scratch_path(s, "lock"), O_WRONLY | O_TRUNC);
+    assert_int_equal(write(fd, text.data, text.length), text.length);
+    close(fd);
+    assert_refused(s, "in use by");
+    rr_buffer_free(&text);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    assert_taken(s);
+}
+
 static void a_dead_process_leaves_a_stale_lock(void **state) {
     rr_lock_owner owner = self();
     owner.pid = dead_pid();
@@ -355,6 +374,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(another_process_is_refused_until_it_is_killed, open_without_slurm,
                                         scratch_close),
         cmocka_unit_test_setup_teardown(the_lock_of_a_live_process_without_flock_is_refused, open_without_slurm,
+                                        scratch_close),
+        cmocka_unit_test_setup_teardown(what_the_owner_holds_counts_more_than_what_is_written, open_without_slurm,
                                         scratch_close),
         cmocka_unit_test_setup_teardown(a_dead_process_leaves_a_stale_lock, open_without_slurm, scratch_close),
         cmocka_unit_test_setup_teardown(a_reused_pid_is_not_the_owner, open_without_slurm, scratch_close),

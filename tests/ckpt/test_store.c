@@ -310,9 +310,13 @@ static void save_until_killed(scratch *s, uint64_t step, int report) {
     rr_store *store = NULL;
     rr_ckpt_config config = {.keep = 2};
     if (rr_store_open(s->folder, &config, &store) != RR_OK) _exit(1);
+    write_limit = 1000; /* so that many a kill meets a file half written */
     for (;; step++) {
-        if (save(store, step, step % 3 == 0) != RR_OK) _exit(1);
-        if (step % 2 == 0 && rr_store_flush(store) == RR_OK && write(report, &step, sizeof step) != sizeof step)
+        if (save(store, step, step % 3 == 0) != RR_OK) {
+            fprintf(stderr, "step %llu: %s\n", (unsigned long long)step, rr_last_error());
+            _exit(1);
+        }
+        if (step % 2 == 0 && rr_store_flush(store) == RR_OK && __real_write(report, &step, sizeof step) != sizeof step)
             _exit(1);
     }
 }
