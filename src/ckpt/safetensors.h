@@ -26,8 +26,8 @@ typedef struct rr_meta_item {
 } rr_meta_item;
 
 /**
- * What a file holds. Names and keys are UTF-8 and differ. Data is written in the order given, from a multiple of 64 bytes
- * on and without gaps (the format allows none).
+ * What a file holds. Names and keys are UTF-8 and differ. Data is written in the order given, from a multiple of 64
+ * bytes on and without gaps (the format allows none).
  */
 typedef struct rr_tensor_set {
     const rr_tensor *tensors;
@@ -38,10 +38,11 @@ typedef struct rr_tensor_set {
 
 /**
  * Writes path atomically: path + ".tmp.<pid>" is written, fsynced, renamed, and the folder fsynced. The metadata item
- * "crc32c" (8 hex digits) is added: the CRC32C of the whole file with these digits as zeros; and "checksum", which says so.
- * On failure (disk full) the temporary file is removed, an old file at path is left alone.
- * The same set gives the same bytes.
- * @return RR_ERR_RUNTIME `path: ...: No space left on device`, RR_ERR_INPUT (a name or value that is not UTF-8, or given twice)
+ * "crc32c" (8 hex digits) is added: the CRC32C of the whole file with these digits as zeros; and "checksum", which says
+ * so. On failure (disk full) the temporary file is removed, an old file at path is left alone. The same set gives the
+ * same bytes.
+ * @return RR_ERR_RUNTIME `path: ...: No space left on device`, RR_ERR_INPUT (a name or value that is not UTF-8, or
+ * given twice)
  */
 rr_status rr_safetensors_write(const char *path, const rr_tensor_set *set);
 
@@ -53,7 +54,8 @@ typedef struct rr_safetensors rr_safetensors;
  * Any bytes are safe input. @return RR_ERR_INPUT `path: ...` (truncated, damaged, not safetensors)
  */
 rr_status rr_safetensors_read(const char *path, rr_safetensors **out);
-rr_status rr_safetensors_parse(const char *name, const void *bytes, size_t length, rr_safetensors **out); /* copies bytes */
+rr_status rr_safetensors_parse(const char *name, const void *bytes, size_t length,
+                               rr_safetensors **out); /* copies bytes */
 void rr_safetensors_free(rr_safetensors *file);
 
 size_t rr_safetensors_count(const rr_safetensors *file);

@@ -26,10 +26,10 @@ rr_status rr_store_open(const char *run_folder, const rr_ckpt_config *config, rr
 
 /**
  * Copies the set and returns; the file checkpoints/step-<step>.safetensors appears in the background, then
- * <run_folder>/last.safetensors (and best.safetensors if is_best) name the same bytes (hard link, or a copy where the file
- * system has none), then old steps are pruned (never the newest readable one, nor what best names), and files of later
- * steps, which the run went back from, are set aside as step-<step>.safetensors.superseded. Waits for a save that is still
- * under way. @return the failure of the save before (this one is under way all the same), or RR_ERR_NOMEM
+ * <run_folder>/last.safetensors (and best.safetensors if is_best) name the same bytes (hard link, or a copy where the
+ * file system has none), then old steps are pruned (never the newest readable one, nor what best names), and files of
+ * later steps, which the run went back from, are set aside as step-<step>.safetensors.superseded. Waits for a save that
+ * is still under way. @return the failure of the save before (this one is under way all the same), or RR_ERR_NOMEM
  */
 rr_status rr_store_save(rr_store *store, uint64_t step, bool is_best, const rr_tensor_set *set);
 
@@ -39,7 +39,8 @@ rr_status rr_store_flush(rr_store *store);
 rr_status rr_store_close(rr_store *store);
 
 /**
- * The newest readable checkpoint of a run folder; damaged ones are reported in `warnings` (a line each) and passed over.
+ * The newest readable checkpoint of a run folder; damaged ones are reported in `warnings` (a line each) and passed
+ * over.
  * @param[out] file  NULL if there is none; path gets its path
  * @return RR_ERR_INPUT only if there are checkpoints and none is readable
  */
@@ -48,8 +49,9 @@ rr_status rr_store_newest(const char *run_folder, rr_safetensors **file, rr_buff
 /** The lock of a run folder: `<run_folder>/lock` with host, pid and job id. */
 typedef struct rr_run_lock rr_run_lock;
 /**
- * Takes the lock, or takes over a stale one: its process on this host is dead, its Slurm job was requeued, or squeue knows
- * its job no more. Where that cannot be known (another host, no job) it is refused with the advice to remove the file.
+ * Takes the lock, or takes over a stale one: its process on this host is dead, its Slurm job was requeued, or squeue
+ * knows its job no more. Where that cannot be known (another host, no job) it is refused with the advice to remove the
+ * file.
  * @return RR_ERR_INPUT: another run is using it, and who; RR_ERR_RUNTIME
  */
 rr_status rr_run_lock_take(const char *run_folder, rr_run_lock **out);
