@@ -24,7 +24,7 @@ size_t rr_comm_rank(const rr_comm *comm);
 size_t rr_comm_size(const rr_comm *comm);
 size_t rr_comm_local_rank(const rr_comm *comm); /* on its node */
 size_t rr_comm_local_size(const rr_comm *comm);
-size_t rr_comm_node(const rr_comm *comm);       /* nodes are numbered by their lowest rank */
+size_t rr_comm_node(const rr_comm *comm); /* nodes are numbered by their lowest rank */
 size_t rr_comm_nodes(const rr_comm *comm);
 const char *rr_comm_host(const rr_comm *comm);
 
@@ -33,30 +33,38 @@ const char *rr_comm_host(const rr_comm *comm);
  * failing rank with its message ("rank 3 (node7): ..." where not all ranks failed alike). Only rank 0 then prints.
  */
 rr_status rr_comm_agree(rr_comm *comm, rr_status status);
+/**
+ * True if the last rr_comm_agree, _compare or _broadcast ended in a failure, which all ranks then know of and leave
+ * with. A rank that fails where this is false is alone with it: rr_comm_abort.
+ */
+bool rr_comm_agreed(const rr_comm *comm);
 
 /** Collective: bytes of rank root reach all. out is replaced on the other ranks. */
 rr_status rr_comm_broadcast(rr_comm *comm, size_t root, rr_buffer *bytes);
 rr_status rr_comm_broadcast_floats(rr_comm *comm, size_t root, float *values, size_t count);
 
-/** Collective: counts[size] doubles a rank (may differ, may be 0) arrive on rank 0 in rank order; others may pass NULL out. */
+/** Collective: counts[size] doubles a rank (may differ, may be 0) arrive on rank 0 in rank order; others may pass NULL
+ * out. */
 rr_status rr_comm_gather_doubles(rr_comm *comm, const double *values, const size_t *counts, double *out);
 rr_status rr_comm_gather_floats(rr_comm *comm, const float *values, const size_t *counts, float *out);
 
-/** Collective: max, min and sum over ranks, in place. */
+/** Collective: largest value (NaN if any is) and sum over ranks, in place. */
 rr_status rr_comm_max_doubles(rr_comm *comm, double *values, size_t count);
-rr_status rr_comm_sum_doubles(rr_comm *comm, double *values, size_t count); /* added in rank order: same bits on all ranks */
+rr_status rr_comm_sum_doubles(rr_comm *comm, double *values,
+                              size_t count); /* added in rank order: same bits on all ranks */
 rr_status rr_comm_barrier(rr_comm *comm);
 
 /**
- * Collective: compares a 64-bit value over ranks. Equal: RR_OK. Else all return RR_ERR_RUNTIME, and the message names the
- * ranks that differ from the majority (of `what`, "parameters after step 120").
+ * Collective: compares a 64-bit value over ranks. Equal: RR_OK. Else all return RR_ERR_RUNTIME, and the message names
+ * the ranks that differ from the majority (of `what`, "parameters after step 120").
  */
 rr_status rr_comm_compare(rr_comm *comm, uint64_t value, const char *what);
 
 /** Ends the whole job at once with that exit code, after printing rr_last_error() with rank and host. Never returns. */
 _Noreturn void rr_comm_abort(rr_comm *comm, rr_status status);
 
-/** Lines for the banner: hosts, ranks on each, cores each rank is bound to, MPI version; a warning where cores are shared. */
+/** Lines for the banner: hosts, ranks on each, cores each rank is bound to, MPI version; a warning where cores are
+ * shared. */
 rr_status rr_comm_placement(rr_comm *comm, rr_buffer *out); /* collective; text on rank 0 */
 
 /** "4 ranks: node1 2, node2 2; Open MPI 4.1.4": what a checkpoint records as placement. Same on all ranks. */

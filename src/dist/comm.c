@@ -1,0 +1,160 @@
+/* The communicator: who the ranks are, and how a job starts and ends. */
+#include "dist/comm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dist/comm_private.h"
+#include "dist/launch.h"
+
+static const char *environment(const char *name) { return getenv(name); }
+
+/* "Open MPI v4.1.4, package: ..." -> "Open MPI 4.1.4"; "MPICH Version: 4.1 ..." up to the first comma or line end. */
+static void read_version(char *out, size_t size) {
+    char text[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length = 0;
+    if (MPI_Get_library_version(text, &length) != MPI_SUCCESS) length = 0;
+    text[length < (int)sizeof text ? length : (int)sizeof text - 1] = 0;
+    text[strcspn(text, ",\r\n")] = 0;
+    char *v = strstr(text, " v");
+    if (v != NULL && v[2] >= '0' && v[2] <= '9') memmove(v + 1, v + 2, strlen(v + 2) + 1);
+    for (char *p = text; *p != 0; p++)
+        if (*p == '\t') *p = ' ';
+    snprintf(out, size, "%.*s", (int)size - 1, text);
+}
+
+/* Nodes are numbered by their lowest rank: a node's number is how many ranks before that one are first on theirs. */
+static rr_status number_nodes(rr_comm *comm) {
+    MPI_Comm local = MPI_COMM_NULL;
+    int local_rank, local_size;
+    RR_TRY(rr_mpi_check(MPI_Comm_split_type(comm->mpi, MPI_COMM_TYPE_SHARED, (int)comm->rank, MPI_INFO_NULL, &local),
+                        "finding the ranks of this node"));
+    rr_status status = RR_OK;
+    if (MPI_Comm_rank(local, &local_rank) != MPI_SUCCESS || MPI_Comm_size(local, &local_size) != MPI_SUCCESS) {
+        status = rr_fail(RR_ERR_RUNTIME, "MPI does not know the ranks of this node");
+        goto free_local;
+    }
+    comm->local_rank = (size_t)local_rank;
+    comm->local_size = (size_t)local_size;
+    uint64_t first = local_rank == 0, before = 0, all = 0;
+    status = rr_mpi_check(MPI_Exscan(&first, &before, 1, MPI_UINT64_T, MPI_SUM, comm->mpi), "numbering the nodes");
+    if (comm->rank == 0) before = 0; /* MPI leaves it undefined there */
+    if (status == RR_OK)
+        status = rr_mpi_check(MPI_Allreduce(&first, &all, 1, MPI_UINT64_T, MPI_SUM, comm->mpi), "numbering the nodes");
+    if (status == RR_OK) status = rr_mpi_check(MPI_Bcast(&before, 1, MPI_UINT64_T, 0, local), "numbering the nodes");
+    comm->node = (size_t)before;
+    comm->nodes = (size_t)all;
+free_local:
+    MPI_Comm_free(&local);
+    return status;
+}
+
+static rr_status gather_places(rr_comm *comm) {
+    rr_rank_place mine = {.node = comm->node};
+    char host[256] = "";
+    if (gethostname(host, sizeof host - 1) != 0 || host[0] == 0) snprintf(host, sizeof host, "node%zu", comm->node);
+    host[strcspn(host, ".")] = 0; /* the domain is the same for all */
+    snprintf(mine.host, sizeof mine.host, "%.*s", (int)sizeof mine.host - 1, host);
+    comm->places = calloc(comm->size, sizeof *comm->places);
+    if (comm->places == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the names of %zu ranks", comm->size);
+    RR_TRY(rr_mpi_check(
+        MPI_Allgather(&mine, (int)sizeof mine, MPI_BYTE, comm->places, (int)sizeof mine, MPI_BYTE, comm->mpi),
+        "gathering the hosts"));
+    rr_placement_key_write(comm->places, comm->size, comm->mpi_version, &comm->placement_key);
+    return comm->placement_key.failed ? rr_fail(RR_ERR_NOMEM, "no memory for the placement") : RR_OK;
+}
+
+static rr_status set_up(rr_comm *comm) {
+    int rank, size;
+    RR_TRY(rr_mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &comm->mpi), "duplicating the world communicator"));
+    RR_TRY(rr_mpi_check(MPI_Comm_set_errhandler(comm->mpi, MPI_ERRORS_RETURN), "setting the error handler"));
+    RR_TRY(rr_mpi_check(MPI_Comm_rank(comm->mpi, &rank), "asking for the rank"));
+    RR_TRY(rr_mpi_check(MPI_Comm_size(comm->mpi, &size), "asking for the number of ranks"));
+    comm->rank = (size_t)rank;
+    comm->size = (size_t)size;
+    read_version(comm->mpi_version, sizeof comm->mpi_version);
+    RR_TRY(number_nodes(comm));
+    return gather_places(comm);
+}
+
+rr_status rr_comm_open(int *argc, char ***argv, rr_comm **out) {
+    int running = 0, level = MPI_THREAD_SINGLE, size = 0;
+    rr_status status = RR_OK;
+    RR_TRY(rr_launch_check(environment, 0));
+    rr_comm *comm = calloc(1, sizeof *comm);
+    if (comm == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the communicator");
+    comm->mpi = MPI_COMM_NULL;
+
+    MPI_Initialized(&running);
+    comm->owns_mpi = !running;
+    if (!running) status = rr_mpi_check(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &level), "starting MPI");
+    if (status != RR_OK) {
+        free(comm);
+        return status;
+    }
+    MPI_Query_thread(&level);
+    if (level < MPI_THREAD_FUNNELED)
+        status =
+            rr_fail(RR_ERR_RUNTIME, "this MPI allows no threads beside the one that calls it (MPI_THREAD_FUNNELED)");
+    if (status == RR_OK) status = rr_mpi_check(MPI_Comm_size(MPI_COMM_WORLD, &size), "asking for the number of ranks");
+    if (status == RR_OK) status = rr_launch_check(environment, (size_t)size);
+    if (status == RR_OK) status = set_up(comm);
+    if (status != RR_OK) {
+        rr_comm_close(comm);
+        return status;
+    }
+    *out = comm;
+    return RR_OK;
+}
+
+void rr_comm_close(rr_comm *comm) {
+    if (comm == NULL) return;
+    if (comm->mpi != MPI_COMM_NULL) MPI_Comm_free(&comm->mpi);
+    if (comm->owns_mpi) MPI_Finalize();
+    free(comm->places);
+    rr_buffer_free(&comm->placement_key);
+    free(comm);
+}
+
+size_t rr_comm_rank(const rr_comm *comm) { return comm->rank; }
+size_t rr_comm_size(const rr_comm *comm) { return comm->size; }
+size_t rr_comm_local_rank(const rr_comm *comm) { return comm->local_rank; }
+size_t rr_comm_local_size(const rr_comm *comm) { return comm->local_size; }
+size_t rr_comm_node(const rr_comm *comm) { return comm->node; }
+size_t rr_comm_nodes(const rr_comm *comm) { return comm->nodes; }
+const char *rr_comm_host(const rr_comm *comm) { return comm->places[comm->rank].host; }
+const char *rr_comm_placement_key(const rr_comm *comm) { return rr_buffer_text(&comm->placement_key); }
+
+rr_status rr_comm_placement(rr_comm *comm, rr_buffer *out) {
+    rr_core_set mine, *all = NULL;
+    rr_status status = RR_OK;
+    rr_core_set_of_this_thread(&mine);
+    if (comm->rank == 0) {
+        all = calloc(comm->size, sizeof *all);
+        if (all == NULL) status = rr_fail(RR_ERR_NOMEM, "no memory for the cores of %zu ranks", comm->size);
+    }
+    RR_TRY(rr_comm_agree(comm, status));
+    MPI_Request request;
+    status = rr_mpi_check(
+        MPI_Igather(&mine, (int)sizeof mine, MPI_BYTE, all, (int)sizeof mine, MPI_BYTE, 0, comm->mpi, &request),
+        "gathering the cores");
+    if (status == RR_OK) status = rr_mpi_wait(&request, "gathering the cores");
+    if (status == RR_OK && comm->rank == 0)
+        status = rr_placement_describe(comm->places, all, comm->size, comm->mpi_version, out);
+    free(all);
+    return status;
+}
+
+void rr_comm_abort(rr_comm *comm, rr_status status) {
+    /* One write, so that the lines of ranks do not mix; then time for the launcher to read it. */
+    rr_buffer text = {0};
+    rr_buffer_printf(&text, "ringrnn: rank %zu (host %s): %s\n", comm->rank, rr_comm_host(comm), rr_last_error());
+    fflush(NULL);
+    ssize_t written = write(STDERR_FILENO, rr_buffer_text(&text), text.length);
+    (void)written;
+    usleep(200 * 1000);
+    MPI_Abort(comm->mpi, rr_status_exit_code(status));
+    _exit(rr_status_exit_code(status));
+}

@@ -1,0 +1,71 @@
+/* Knows nothing of MPI, so that a configuration can be checked without it. */
+#include "dist/dist_config.h"
+
+#include "config/config.h"
+
+/* In the order of rr_allreduces, after auto. */
+static const char *const allreduces[] = {"auto", "ring", "mpi", NULL};
+
+static const rr_key keys[] = {
+    {.name = "allreduce",
+     .type = RR_KEY_ENUM,
+     .offset = offsetof(rr_dist_config, allreduce),
+     .preset = "auto",
+     .choices = allreduces,
+     .help = "how gradients are summed over ranks: ring, reduce-scatter and allgather of our own; mpi, MPI_Iallreduce; "
+             "auto, by a fixed table over bytes, ranks and nodes"},
+    {.name = "bucket_mb",
+     .type = RR_KEY_FLOAT,
+     .offset = offsetof(rr_dist_config, bucket_mb),
+     .preset = "4",
+     .min = 0,
+     .max = 1e6,
+     .above_min = true,
+     .unit = "MiB",
+     .help = "gradients are summed in buckets of about that size, each as soon as the backward pass has finished it"},
+    {.name = "threads_per_rank",
+     .type = RR_KEY_SIZE,
+     .offset = offsetof(rr_dist_config, threads_per_rank),
+     .preset = "1",
+     .min = 1,
+     .max = 1024,
+     .unit = "threads",
+     .help = "threads that a rank computes with; more ranks of one thread are often faster"},
+    {.name = "logical_shards",
+     .type = RR_KEY_SIZE,
+     .offset = offsetof(rr_dist_config, logical_shards),
+     .preset = "0",
+     .max = 1e6,
+     .unit = "shards",
+     .help =
+         "makes the weights independent of the number of ranks, bit by bit; 0: off, the only value available so far"},
+    {.name = "timeout_s",
+     .type = RR_KEY_SIZE,
+     .offset = offsetof(rr_dist_config, timeout_s),
+     .preset = "300",
+     .max = 1e9,
+     .unit = "seconds",
+     .help = "a rank that waits longer than that for the others within a step ends the job; 0: no limit"},
+    {.name = "check_every_steps",
+     .type = RR_KEY_SIZE,
+     .offset = offsetof(rr_dist_config, check_every_steps),
+     .preset = "100",
+     .max = 1e15,
+     .unit = "steps",
+     .help = "compares a hash of the parameters over ranks that often, and stops where they differ; 0: never"},
+    {.name = NULL},
+};
+
+static rr_status check(const rr_config *config, const void *section) {
+    const rr_dist_config *dist = section;
+    if (dist->logical_shards != 0)
+        return rr_config_fail(config, "dist.logical_shards", "is not available yet: only 0 (off) is allowed, got %zu",
+                              dist->logical_shards);
+    return RR_OK;
+}
+
+const rr_section rr_dist_section = {.name = "dist",
+                                    .help = "Ranks, threads, and how gradients are summed over them",
+                                    .size = sizeof(rr_dist_config),
+                                    .keys = keys,
+                                    .check = check};

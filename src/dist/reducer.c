@@ -1,0 +1,228 @@
+#include "dist/reducer.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "dist/comm_private.h"
+
+/* Sums under way at once. More would hide more latency, but every tick asks for each of them. */
+enum { SLOTS = 8 };
+
+typedef struct grad_bucket {
+    size_t begin, count; /* floats of the arena */
+    size_t algorithm;    /* index in rr_allreduces */
+} grad_bucket;
+
+struct rr_reducer {
+    rr_comm *comm;
+    float *grads; /* [count] */
+    grad_bucket *buckets;
+    size_t bucket_count;
+    rr_allreduce **operations; /* [SLOTS, rr_allreduce_count]; NULL where no bucket needs one */
+
+    /* Buckets start in index order, on all ranks alike; bucket b uses slot b % SLOTS. finished <= started <= ready. */
+    size_t ready, started, finished; /* finished: all below it are */
+    bool done[SLOTS];
+    rr_status status; /* the first failure, kept for finish: hooks return nothing */
+    double first_start_s, last_end_s;
+
+    rr_hooks hooks, tick_hooks;
+    void (*on_tick)(void *ctx);
+    void *on_tick_ctx;
+};
+
+/*
+ * Cuts the arena into buckets; out may be NULL to count them. A bucket closes at the first cut at or beyond target
+ * floats, or, where the parameter that ends there is itself larger, is divided into equal parts of at most target.
+ */
+static size_t cut_buckets(const size_t *cuts, size_t cut_count, size_t target, grad_bucket *out) {
+    size_t count = 0, begin = 0;
+    for (size_t i = 0; i < cut_count; i++) {
+        size_t size = cuts[i] - begin, parameter = cuts[i] - (i > 0 ? cuts[i - 1] : 0);
+        if (size == 0 || (size < target && i + 1 < cut_count)) continue;
+        size_t parts = parameter > target ? (size - 1) / target + 1 : 1;
+        for (size_t part = 0; part < parts; part++, count++) {
+            size_t share = size / parts + (part < size % parts);
+            if (out != NULL) out[count] = (grad_bucket){.begin = begin, .count = share};
+            begin += share;
+        }
+    }
+    return count;
+}
+
+static rr_status check_cuts(const size_t *cuts, size_t cut_count, size_t count) {
+    for (size_t i = 1; i < cut_count; i++)
+        if (cuts[i] < cuts[i - 1])
+            return rr_fail(RR_ERR_RUNTIME, "cut %zu of the gradients lies before the one before it", i);
+    if ((cut_count > 0 ? cuts[cut_count - 1] : 0) != count)
+        return rr_fail(RR_ERR_RUNTIME, "the last cut of the gradients is not their end");
+    return RR_OK;
+}
+
+static size_t target_floats(const rr_dist_config *config) {
+    double floats = config->bucket_mb * (1024 * 1024 / (double)sizeof(float));
+    return floats < 1 ? 1 : (size_t)floats;
+}
+
+static size_t choose(const rr_reducer *reducer, const rr_dist_config *config, size_t count) {
+    const rr_allreduce_ops *ops = rr_allreduce_choose((size_t)config->allreduce, count * sizeof(float),
+                                                      rr_comm_size(reducer->comm), rr_comm_nodes(reducer->comm));
+    size_t index = 0;
+    while (rr_allreduces[index] != ops) index++;
+    return index;
+}
+
+/* Everything that one rank does alone. */
+static rr_status plan(rr_reducer *reducer, const rr_dist_config *config, size_t count, const size_t *cuts,
+                      size_t cut_count) {
+    RR_TRY(check_cuts(cuts, cut_count, count));
+    size_t target = target_floats(config);
+    reducer->bucket_count = cut_buckets(cuts, cut_count, target, NULL);
+    reducer->buckets = calloc(reducer->bucket_count + 1, sizeof *reducer->buckets);
+    reducer->operations = calloc(SLOTS * rr_allreduce_count, sizeof(rr_allreduce *));
+    if (reducer->buckets == NULL || reducer->operations == NULL)
+        return rr_fail(RR_ERR_NOMEM, "no memory for %zu gradient buckets", reducer->bucket_count);
+    cut_buckets(cuts, cut_count, target, reducer->buckets);
+    for (size_t b = 0; b < reducer->bucket_count; b++)
+        reducer->buckets[b].algorithm = choose(reducer, config, reducer->buckets[b].count);
+    return RR_OK;
+}
+
+/* Collective. Every slot gets an operation of each algorithm that one of its buckets uses, for the largest of them. */
+static rr_status create_operations(rr_reducer *reducer) {
+    for (size_t slot = 0; slot < SLOTS; slot++)
+        for (size_t a = 0; a < rr_allreduce_count; a++) {
+            size_t largest = 0;
+            for (size_t b = slot; b < reducer->bucket_count; b += SLOTS)
+                if (reducer->buckets[b].algorithm == a && reducer->buckets[b].count > largest)
+                    largest = reducer->buckets[b].count;
+            if (largest == 0) continue;
+            size_t index = slot * rr_allreduce_count + a;
+            RR_TRY(rr_comm_agree(reducer->comm,
+                                 rr_allreduces[a]->create(reducer->comm, largest, index, &reducer->operations[index])));
+        }
+    return RR_OK;
+}
+
+static rr_allreduce *operation_of(const rr_reducer *reducer, size_t b) {
+    return reducer->operations[b % SLOTS * rr_allreduce_count + reducer->buckets[b].algorithm];
+}
+
+static void start_ready(rr_reducer *reducer) {
+    while (reducer->status == RR_OK && reducer->started < reducer->ready &&
+           reducer->started - reducer->finished < SLOTS) {
+        const grad_bucket *bucket = &reducer->buckets[reducer->started];
+        if (reducer->started == 0) reducer->first_start_s = rr_clock_seconds();
+        reducer->done[reducer->started % SLOTS] = false;
+        reducer->status = rr_allreduces[bucket->algorithm]->start(operation_of(reducer, reducer->started),
+                                                                  reducer->grads + bucket->begin, bucket->count);
+        reducer->started++;
+    }
+}
+
+/* Moves all sums under way on, and starts what has become possible. */
+static void progress(rr_reducer *reducer) {
+    for (size_t b = reducer->finished; b < reducer->started && reducer->status == RR_OK; b++) {
+        bool *done = &reducer->done[b % SLOTS];
+        if (*done) continue;
+        reducer->status = rr_allreduces[reducer->buckets[b].algorithm]->test(operation_of(reducer, b), done);
+        if (*done) reducer->last_end_s = rr_clock_seconds();
+    }
+    while (reducer->finished < reducer->started && reducer->done[reducer->finished % SLOTS]) reducer->finished++;
+    start_ready(reducer);
+}
+
+static void ready(void *ctx, size_t end) {
+    rr_reducer *reducer = ctx;
+    if (rr_comm_size(reducer->comm) == 1) return;
+    while (reducer->ready < reducer->bucket_count &&
+           reducer->buckets[reducer->ready].begin + reducer->buckets[reducer->ready].count <= end)
+        reducer->ready++;
+    start_ready(reducer);
+}
+
+static void tick(void *ctx) {
+    rr_reducer *reducer = ctx;
+    if (reducer->started > reducer->finished) progress(reducer);
+    if (reducer->on_tick != NULL) reducer->on_tick(reducer->on_tick_ctx);
+}
+
+static void not_yet_ready(void *ctx, size_t end) { (void)ctx, (void)end; }
+
+rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *grads, size_t count, const size_t *cuts,
+                            size_t cut_count, rr_reducer **out) {
+    rr_status status = RR_OK;
+    rr_reducer *reducer = calloc(1, sizeof *reducer);
+    if (reducer == NULL) {
+        status = rr_fail(RR_ERR_NOMEM, "no memory for the gradient buckets");
+    } else {
+        reducer->comm = comm;
+        reducer->grads = grads;
+        reducer->hooks = (rr_hooks){.ready = ready, .tick = tick, .ctx = reducer};
+        reducer->tick_hooks = (rr_hooks){.ready = not_yet_ready, .tick = tick, .ctx = reducer};
+        status = plan(reducer, config, count, cuts, cut_count);
+    }
+    status = rr_comm_agree(comm, status);
+    if (status == RR_OK && rr_comm_size(comm) > 1) status = create_operations(reducer);
+    if (status != RR_OK) {
+        rr_reducer_free(reducer);
+        return status;
+    }
+    comm->timeout_s = (double)config->timeout_s;
+    *out = reducer;
+    return RR_OK;
+}
+
+void rr_reducer_free(rr_reducer *reducer) {
+    if (reducer == NULL) return;
+    for (size_t i = 0; reducer->operations != NULL && i < SLOTS * rr_allreduce_count; i++)
+        if (reducer->operations[i] != NULL) rr_allreduces[i % rr_allreduce_count]->free(reducer->operations[i]);
+    free(reducer->operations);
+    free(reducer->buckets);
+    free(reducer);
+}
+
+const rr_hooks *rr_reducer_hooks(rr_reducer *reducer) { return &reducer->hooks; }
+const rr_hooks *rr_reducer_tick_hooks(rr_reducer *reducer) { return &reducer->tick_hooks; }
+
+void rr_reducer_on_tick(rr_reducer *reducer, void (*on_tick)(void *ctx), void *ctx) {
+    reducer->on_tick = on_tick;
+    reducer->on_tick_ctx = ctx;
+}
+
+void rr_reducer_begin(rr_reducer *reducer) { reducer->ready = reducer->started = reducer->finished = 0; }
+
+rr_status rr_reducer_finish(rr_reducer *reducer, rr_reducer_times *times) {
+    *times = (rr_reducer_times){0};
+    if (rr_comm_size(reducer->comm) == 1 || reducer->bucket_count == 0) return RR_OK;
+    rr_patience patience = {0};
+    double begin = rr_clock_seconds();
+    reducer->ready = reducer->bucket_count;
+    progress(reducer);
+    while (reducer->status == RR_OK && reducer->finished < reducer->bucket_count) {
+        RR_TRY(rr_patience_turn(&patience, reducer->comm->timeout_s, "the sum of the gradients over ranks"));
+        progress(reducer);
+    }
+    RR_TRY(reducer->status);
+    times->exposed = rr_clock_seconds() - begin;
+    times->total = reducer->last_end_s - reducer->first_start_s;
+    times->hidden = times->total > times->exposed ? times->total - times->exposed : 0;
+    return RR_OK;
+}
+
+size_t rr_reducer_buckets(const rr_reducer *reducer) { return reducer->bucket_count; }
+
+const char *rr_reducer_algorithm(const rr_reducer *reducer) {
+    size_t largest = 0;
+    for (size_t b = 1; b < reducer->bucket_count; b++)
+        if (reducer->buckets[b].count > reducer->buckets[largest].count) largest = b;
+    if (rr_comm_size(reducer->comm) == 1 || reducer->bucket_count == 0) return "none";
+    return rr_allreduces[reducer->buckets[largest].algorithm]->name;
+}
+
+double rr_reducer_bytes_sent(const rr_reducer *reducer) {
+    /* The ring's, on average over ranks; MPI does not say what its own sum sends, and can hardly send less. */
+    double ranks = (double)rr_comm_size(reducer->comm), bytes = 0;
+    for (size_t b = 0; b < reducer->bucket_count; b++) bytes += (double)(reducer->buckets[b].count * sizeof(float));
+    return 2 * (ranks - 1) / ranks * bytes;
+}
