@@ -47,20 +47,24 @@ typedef struct rr_event {
     /* for the progress line */
     uint64_t total_steps; /* 0: not known */
     uint64_t total_epochs;
-    double eta_s;         /* NAN: not known */
+    double eta_s; /* NAN: not known */
 } rr_event;
 
 typedef struct rr_logger rr_logger; /* not rr_log: that is the logarithm of math/pointwise.h */
 
 typedef struct rr_sink_ops {
     const char *name;
-    /** resume_step: what stands in files beyond that step is dropped (0: a new run). NULL sink in *out: not wanted by config. */
+    /**
+     * run_folder NULL: there is no place for files. resume_step: what stands in files beyond that step is dropped (0: a
+     * new run). NULL in *out: not wanted.
+     */
     rr_status (*open)(const char *run_folder, const rr_log_config *config, uint64_t resume_step, void **out);
     rr_status (*write)(void *sink, const rr_event *event);
     rr_status (*flush)(void *sink); /* what was written is in the file system when it returns */
     void (*close)(void *sink);
 } rr_sink_ops;
 
+extern const rr_sink_ops rr_sink_console, rr_sink_jsonl, rr_sink_tensorboard;
 extern const rr_sink_ops *const rr_sinks[];
 extern const size_t rr_sink_count;
 
