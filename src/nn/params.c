@@ -1,0 +1,37 @@
+#include "nn/params.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FLOATS_PER_LINE = RR_ALIGN / sizeof(float) };
+
+rr_status rr_params_add(rr_params *params, const rr_param *param, size_t *index) {
+    rr_param *items = realloc(params->items, (params->count + 1) * sizeof *items);
+    if (items == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the table of parameters");
+    params->items = items;
+    rr_param *added = &items[params->count];
+    *added = *param;
+    added->offset = params->total;
+    added->count = 1;
+    for (size_t i = 0; i < param->dim_count; i++) added->count *= param->dims[i];
+    params->total += (added->count + FLOATS_PER_LINE - 1) / FLOATS_PER_LINE * FLOATS_PER_LINE;
+    *index = params->count++;
+    return RR_OK;
+}
+
+size_t rr_params_find(const rr_params *params, const char *name) {
+    size_t i = 0;
+    while (i < params->count && strcmp(params->items[i].name, name) != 0) i++;
+    return i;
+}
+
+size_t rr_params_scalars(const rr_params *params) {
+    size_t sum = 0;
+    for (size_t i = 0; i < params->count; i++) sum += params->items[i].count;
+    return sum;
+}
+
+void rr_params_free(rr_params *params) {
+    free(params->items);
+    *params = (rr_params){0};
+}

@@ -1,0 +1,100 @@
+/* A recurrent stack: its parameters and its memory. */
+#include "nn/rnn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "nn/rnn_parts.h"
+
+rr_status rr_rnn_create(const rr_rnn_spec *spec, rr_rnn **out) {
+    rr_rnn *rnn = calloc(1, sizeof *rnn);
+    rr_rnn_layer *layers = calloc(spec->num_layers, sizeof *layers);
+    if (rnn == NULL || layers == NULL) {
+        free(rnn);
+        free(layers);
+        return rr_fail(RR_ERR_NOMEM, "no memory for %zu recurrent layers", spec->num_layers);
+    }
+    rnn->spec = *spec;
+    rnn->directions = spec->bidirectional ? 2 : 1;
+    rnn->layers = layers;
+    for (size_t l = 0; l < spec->num_layers; l++)
+        layers[l].input_size = l == 0 ? spec->input_size : rnn->directions * spec->hidden_size;
+    *out = rnn;
+    return RR_OK;
+}
+
+void rr_rnn_free(rr_rnn *rnn) {
+    if (rnn == NULL) return;
+    free(rnn->layers);
+    free(rnn);
+}
+
+static rr_status declare(rr_params *params, const char *prefix, const char *what, size_t layer, size_t direction, rr_param param,
+                         size_t *index) {
+    snprintf(param.name, sizeof param.name, "%s.%s_l%zu%s", prefix, what, layer, direction == 1 ? "_reverse" : "");
+    return rr_params_add(params, &param, index);
+}
+
+rr_status rr_rnn_declare(rr_rnn *rnn, rr_params *params, const char *prefix) {
+    const rr_cell_ops *cell = rnn->spec.cell;
+    size_t H = rnn->spec.hidden_size;
+    for (size_t l = rnn->spec.num_layers; l-- > 0;)
+        for (size_t d = 0; d < rnn->directions; d++) {
+            rr_rnn_pass *pass = &rnn->layers[l].pass[d];
+            rr_param param = {.kind = RR_PARAM_WEIGHT, .dims = {cell->gates * H, rnn->layers[l].input_size}, .dim_count = 2,
+                              .fan_in = H, .gates = cell->gates, .forget_gate = cell->forget_gate};
+            RR_TRY(declare(params, prefix, "weight_ih", l, d, param, &pass->weight_ih));
+            param.kind = RR_PARAM_RECURRENT;
+            param.dims[1] = H;
+            RR_TRY(declare(params, prefix, "weight_hh", l, d, param, &pass->weight_hh));
+            pass->bias_ih = pass->bias_hh = (size_t)-1;
+            if (!rnn->spec.bias) continue;
+            param.kind = RR_PARAM_GATE_BIAS;
+            param.dim_count = 1;
+            RR_TRY(declare(params, prefix, "bias_ih", l, d, param, &pass->bias_ih));
+            RR_TRY(declare(params, prefix, "bias_hh", l, d, param, &pass->bias_hh));
+        }
+    return RR_OK;
+}
+
+void rr_rnn_plan(rr_rnn *rnn, rr_arena *arena, size_t max_total, size_t max_steps, size_t max_rows, bool training) {
+    const rr_cell_ops *cell = rnn->spec.cell;
+    size_t H = rnn->spec.hidden_size, GH = cell->gates * H, out = rnn->directions * H;
+    (void)max_steps;
+    rnn->training = training;
+    for (size_t l = 0; l < rnn->spec.num_layers; l++) {
+        rr_rnn_layer *layer = &rnn->layers[l];
+        for (size_t d = 0; d < rnn->directions; d++) {
+            rr_rnn_pass *pass = &layer->pass[d];
+            pass->gates = rr_arena_floats(arena, max_total * GH);
+            pass->recurrent = cell->separate_recurrent ? rr_arena_floats(arena, max_total * GH) : NULL;
+            pass->extra = rr_arena_floats(arena, max_total * cell->extra * H);
+            pass->h_prev = rr_arena_floats(arena, max_total * H);
+            pass->c_prev = cell->states > 1 ? rr_arena_floats(arena, max_total * H) : NULL;
+        }
+        layer->y = rr_arena_floats(arena, max_total * out);
+        layer->input = training && l > 0 && rnn->spec.dropout > 0 ? rr_arena_floats(arena, max_total * out) : NULL;
+    }
+    rnn->h_step = rr_arena_floats(arena, max_rows * H);
+    rnn->c_step = cell->states > 1 ? rr_arena_floats(arena, max_rows * H) : NULL;
+    if (!training) return;
+    rnn->dgates = rr_arena_floats(arena, max_total * GH);
+    rnn->drecurrent = cell->separate_recurrent ? rr_arena_floats(arena, max_total * GH) : NULL;
+    rnn->dh = rr_arena_floats(arena, max_rows * H);
+    rnn->dc = rr_arena_floats(arena, max_rows * H);
+    rnn->dh_before = rr_arena_floats(arena, max_rows * H);
+    rnn->d_below = rr_arena_floats(arena, max_total * out);
+}
+
+size_t rr_rnn_state_size(const rr_rnn *rnn) {
+    return rnn->spec.cell->states * rnn->spec.num_layers * rnn->directions * rnn->spec.hidden_size;
+}
+
+double rr_rnn_macs_per_token(const rr_rnn_spec *spec) {
+    double H = (double)spec->hidden_size, directions = spec->bidirectional ? 2 : 1, sum = 0;
+    for (size_t l = 0; l < spec->num_layers; l++) {
+        double input = l == 0 ? (double)spec->input_size : directions * H;
+        sum += directions * (double)spec->cell->gates * H * (input + H);
+    }
+    return sum;
+}
