@@ -295,7 +295,7 @@ static rr_status evaluate(rr_task *task, rr_split split, size_t begin, size_t en
     return RR_OK;
 }
 
-static size_t train_metrics(const rr_task *task, double loss, rr_metric out[RR_TASK_METRICS]) {
+static size_t train_metrics(const rr_task *task, double loss, rr_metric *out) {
     size_t count = 0;
     out[count++] = (rr_metric){"ppl", exp(loss)};
     if (self_const(task)->unit != RR_UNIT_WORD) out[count++] = (rr_metric){"bpc", loss / log(2)};

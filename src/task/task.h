@@ -106,7 +106,7 @@ struct rr_task_ops {
     /** Metrics from the sums over all units; the first is "loss" (mean, nats). Returns their number. */
     size_t (*metrics)(const rr_task *task, const double sums[RR_TASK_SUMS], rr_metric out[RR_TASK_METRICS]);
     /** Metrics that follow from the mean training loss alone ("ppl", "bpc"), without "loss". */
-    size_t (*train_metrics)(const rr_task *task, double loss, rr_metric out[RR_TASK_METRICS]);
+    size_t (*train_metrics)(const rr_task *task, double loss, rr_metric *out); /* at most RR_TASK_METRICS - 1 */
 
     /** Text from a trained model; NULL where a task generates nothing. Plan for one row, not training, comes first. */
     rr_status (*generate)(rr_task *task, const rr_generate_options *options);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "math/runtime.h"
+#include "nn/cell.h"
 #include "ringrnn/version.h"
 #include "train/run.h"
 
