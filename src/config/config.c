@@ -22,12 +22,10 @@ rr_status rr_config_own(rr_config *config, void *memory) {
     return RR_OK;
 }
 
-/* Puts the value of "--set a.b.c=value" into the tree, over what is there. */
+/* Puts the value of "--set a.b.c=value" (or of a whole section, "--set a={...}") into the tree, over what is there. */
 static rr_status override(rr_config *config, const char *text) {
     const char *equals = strchr(text, '=');
-    const char *dot = strchr(text, '.');
-    if (equals == NULL || dot == NULL || dot > equals || dot == text || equals == dot + 1)
-        return rr_fail(RR_ERR_INPUT, "--set %s: must be section.key=value", text);
+    if (equals == NULL || equals == text) return rr_fail(RR_ERR_INPUT, "--set %s: must be section.key=value", text);
     char *origin;
     if (asprintf(&origin, "--set %s", text) < 0) return rr_fail(RR_ERR_NOMEM, "no memory for a configuration");
     RR_TRY(rr_config_own(config, origin));
@@ -306,7 +304,7 @@ rr_status rr_config_bind(rr_config *config, const rr_section *section, void *out
     binding b = {.config = config, .section = section, .out = out};
     const rr_entry *entry = rr_node_find(config->root, section->name);
     if (entry != NULL) {
-        b.origin = entry->value->kind == RR_NODE_MAPPING && entry->value->line == 0 ? NULL : entry->origin;
+        b.origin = entry->origin;
         bool nothing = entry->value->kind == RR_NODE_SCALAR && (entry->value->text[0] == 0 || strcmp(entry->value->text, "null") == 0);
         if (entry->value->kind == RR_NODE_MAPPING)
             b.node = entry->value;
