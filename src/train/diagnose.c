@@ -26,7 +26,8 @@ static rr_status search(rr_run *run, float scale, const rr_dropout *dropout) {
         name = first_non_finite(params, params->grads);
         if (isfinite(loss) && name == NULL) continue;
         return rr_fail(RR_ERR_NUMERIC, "step %llu, epoch %llu: row %zu of the global batch has loss %g and a gradient that "
-                       "is not finite%s%s; the last checkpoint is from before it",
+                       "is not finite%s%s. The last checkpoint is from before it; a lower optim.lr or train.max_grad_norm "
+                       "may help",
                        step, epoch, row, loss, name != NULL ? ", first in " : "", name != NULL ? name : "");
     }
     return RR_OK;

@@ -78,7 +78,7 @@ class Faults(Case):
             self.assertIn(words, result.stderr)
 
     def test_a_learning_rate_that_blows_up_ends_with_3(self):
-        result = self.train(ranks=2, expect=3, optim="{type: sgd, lr: 1e38}", model__cell="rnn_relu", train__max_grad_norm="null")
+        result = self.train(ranks=2, expect=3, optim="{type: sgd, lr: 1e6}", model__cell="rnn_relu", train__max_grad_norm="null")
         self.assertIn("lr", result.stderr)
 
     def test_a_singleton_under_srun_is_refused_with_advice(self):
@@ -88,7 +88,7 @@ class Faults(Case):
 
     def test_a_missing_file_is_one_message_on_many_ranks(self):
         result = self.train(ranks=3, expect=2, data__train=os.path.join(self.folder, "absent.txt"))
-        self.assertEqual(result.stderr.count("absent.txt"), 1, result.stderr)
+        self.assertEqual(result.stderr.count("No such file"), 1, result.stderr)
 
 
 if __name__ == "__main__":
