@@ -121,7 +121,7 @@ static bool follows(const char *host, const char *next) {
     unsigned long long number, next_number;
     return split_host(host, &stem, &digits, &number) && split_host(next, &next_stem, &next_digits, &next_number) &&
            stem == next_stem && strncmp(host, next, stem) == 0 && next_number == number + 1 &&
-           (digits == next_digits || (host[stem] != '0' && next_digits == digits + 1));
+           (digits == next_digits || (host[stem] != '0' && next[stem] != '0' && next_digits == digits + 1));
 }
 
 /* "node1", "node1, node2", "node[1-4]" */
