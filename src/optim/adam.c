@@ -64,11 +64,13 @@ static size_t states(const rr_optim_config *config) {
 static void update(const rr_optim *optim, const rr_params *params, uint64_t step, double lr, float grad_scale,
                    size_t begin, size_t end) {
     const adam_config *adam = own(optim->config);
-    double beta1 = adam->betas.values[0], beta2 = adam->betas.values[1];
+    float beta1 = (float)adam->betas.values[0], beta2 = (float)adam->betas.values[1];
+    /* The corrections are those of the rounded betas, which the means are made with: 1 - 0.999 is 1.3e-5 off in float.
+     */
     rr_adam_step pass = {.grad_scale = grad_scale,
                          .lr = (float)lr,
-                         .beta1 = (float)beta1,
-                         .beta2 = (float)beta2,
+                         .beta1 = beta1,
+                         .beta2 = beta2,
                          .eps = (float)adam->eps,
                          .bias_correction1 = (float)(1 - rr_exact_power(beta1, step)),
                          .bias_correction2_sqrt = (float)sqrt(1 - rr_exact_power(beta2, step)),
