@@ -24,8 +24,7 @@ rr_status rr_streams_open(const int32_t *tokens, size_t count, size_t rows, size
 /** Number of windows: ceil(length / window). */
 size_t rr_streams_windows(const rr_streams *streams);
 
-/** Pairs of row `row` in window `index`: window for all but the last (or, with keep_all, 0 for a row that has ended).
- */
+/** Pairs of row `row` in window `index`: window for all but the last (with keep_all 0 where a row has ended). */
 size_t rr_streams_pairs(const rr_streams *streams, size_t index, size_t row);
 
 /**

@@ -12,8 +12,8 @@
 /** What a token is. */
 typedef enum rr_unit {
     RR_UNIT_BYTE, /* 256 ids, the byte values; nothing is unknown */
-    RR_UNIT_CHAR, /* a Unicode code point of UTF-8 text */
-    RR_UNIT_WORD  /* what stands between blanks; <eos> at each line end */
+    RR_UNIT_CHAR, /* a Unicode code point of UTF-8 text; CR LF counts as LF, a first byte order mark is left out */
+    RR_UNIT_WORD  /* what stands between blanks (those of Python's str.split()); <eos> at each line end */
 } rr_unit;
 
 extern const char *const rr_unit_names[]; /* "byte", "char", "word", NULL */
@@ -23,8 +23,12 @@ typedef struct rr_vocab rr_vocab;
 /** Counting tokens on the way to a vocabulary. */
 typedef struct rr_token_counts rr_token_counts;
 rr_status rr_token_counts_create(rr_unit unit, rr_token_counts **out);
-/** Adds the tokens of text (whole lines for words). name: for errors. @return RR_ERR_INPUT `name:line: not UTF-8 ...`
- * for chars */
+
+/**
+ * Adds the tokens of text (whole lines for words).
+ * @param[in] name  for errors
+ * @return RR_ERR_INPUT `name:line: not UTF-8 ...` for chars
+ */
 rr_status rr_token_counts_add(rr_token_counts *counts, const char *name, const char *text, size_t length);
 void rr_token_counts_free(rr_token_counts *counts);
 
@@ -37,11 +41,17 @@ void rr_token_counts_free(rr_token_counts *counts);
  */
 rr_status rr_vocab_build(const rr_token_counts *counts, size_t min_count, size_t max_size, rr_vocab **out);
 
-/** From a file of one token a line, in order of id; special tokens that are missing are put first. @return RR_ERR_INPUT
+/**
+ * From a file of one token a line, in order of id; special tokens that are missing are put first. In a file of chars
+ * \n, \r, \t and \\ stand for what a line cannot hold.
+ * @return RR_ERR_INPUT `path:line: ...`
  */
 rr_status rr_vocab_read(rr_unit unit, const char *path, rr_vocab **out);
 
-/** From and to the JSON text that stands in a checkpoint: {"unit": "char", "tokens": [...]}; exact for any bytes. */
+/**
+ * From and to the JSON text that stands in a checkpoint: {"unit": "char", "tokens": [...]}; exact for any bytes. A
+ * token that is not UTF-8, or holds a NUL, is the array of its byte values instead of a string.
+ */
 rr_status rr_vocab_from_json(const char *text, rr_vocab **out);
 rr_status rr_vocab_to_json(const rr_vocab *vocab, rr_buffer *out);
 
@@ -71,8 +81,10 @@ rr_status rr_vocab_encode(const rr_vocab *vocab, const char *name, const char *t
                           rr_tokens *out);
 void rr_tokens_free(rr_tokens *tokens);
 
-/** Appends the text of one token, words with a blank before them unless the buffer is empty or at a line start; <eos>
- * is a newline. */
+/**
+ * Appends the text of one token, words with a blank before them unless the buffer is empty or at a line start; <eos> is
+ * a newline.
+ */
 void rr_vocab_decode(const rr_vocab *vocab, int32_t id, rr_buffer *out);
 
 #endif
