@@ -16,12 +16,13 @@ typedef struct rr_model rr_model;
 
 /** How text is drawn from a language model. */
 typedef struct rr_generate_options {
-    const char *prompt;     /* text that comes first; NULL or "": none */
-    size_t max_tokens;      /* tokens to draw after the prompt */
-    double temperature;     /* divides the logits; 0 takes the most likely token each time */
-    size_t top_k;           /* draw among the k most likely tokens; 0: all */
-    double top_p;           /* draw among the most likely tokens that together have this probability (Holtzman et al. 2020); 1: all */
-    uint64_t seed;          /* the same seed gives the same text */
+    const char *prompt; /* text that comes first; NULL or "": none */
+    size_t max_tokens;  /* tokens to draw after the prompt */
+    double temperature; /* divides the logits; 0 takes the most likely token each time */
+    size_t top_k;       /* draw among the k most likely tokens; 0: all */
+    double top_p;  /* draw among the most likely tokens that together have this probability (Holtzman et al. 2020); 1:
+                      all */
+    uint64_t seed; /* the same seed gives the same text */
     /** Gets the text piece by piece as it is drawn (whole tokens, not NUL-terminated). */
     void (*emit)(void *ctx, const char *text, size_t length);
     void *ctx;

@@ -25,7 +25,8 @@ void *rr_arena_take(rr_arena *arena, size_t bytes) {
     arena->used += size;
     if (arena->base == NULL) return NULL;
     if (arena->used > arena->capacity) {
-        fprintf(stderr, "ringrnn: internal error: an arena of %zu bytes was asked for %zu\n", arena->capacity, arena->used);
+        fprintf(stderr, "ringrnn: internal error: an arena of %zu bytes was asked for %zu\n", arena->capacity,
+                arena->used);
         abort();
     }
     return arena->base + offset;

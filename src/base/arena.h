@@ -25,7 +25,8 @@ rr_status rr_arena_reserve(size_t bytes, rr_arena *out);
 /** Frees the memory of a real arena and zeroes the struct; a measuring arena is left measuring from 0. */
 void rr_arena_release(rr_arena *arena);
 
-/** Takes bytes (rounded up to RR_ALIGN). NULL while measuring. A real arena must have been measured: it aborts beyond it. */
+/** Takes bytes (rounded up to RR_ALIGN). NULL while measuring. A real arena must have been measured: it aborts beyond
+ * it. */
 void *rr_arena_take(rr_arena *arena, size_t bytes);
 
 /** Takes count floats. */

@@ -92,8 +92,10 @@ rr_status rr_file_write(const char *path, const void *data, size_t length) {
         }
         done += (size_t)put;
     }
-    if (status == RR_OK && fsync(fd) != 0) status = rr_fail(RR_ERR_RUNTIME, "%s: cannot be written: %s", path, strerror(errno));
-    if (close(fd) != 0 && status == RR_OK) status = rr_fail(RR_ERR_RUNTIME, "%s: cannot be written: %s", path, strerror(errno));
+    if (status == RR_OK && fsync(fd) != 0)
+        status = rr_fail(RR_ERR_RUNTIME, "%s: cannot be written: %s", path, strerror(errno));
+    if (close(fd) != 0 && status == RR_OK)
+        status = rr_fail(RR_ERR_RUNTIME, "%s: cannot be written: %s", path, strerror(errno));
     if (status == RR_OK && rename(temporary.data, path) != 0)
         status = rr_fail(RR_ERR_RUNTIME, "%s: cannot be put in place: %s", path, strerror(errno));
     if (status == RR_OK)

@@ -14,7 +14,8 @@ rr_status rr_file_read(const char *path, rr_buffer *out);
 rr_status rr_folder_make(const char *path);
 
 /**
- * Writes a file atomically: beside the target, fsynced, renamed, the folder fsynced. A failure leaves an old file alone.
+ * Writes a file atomically: beside the target, fsynced, renamed, the folder fsynced. A failure leaves an old file
+ * alone.
  * @return RR_ERR_RUNTIME
  */
 rr_status rr_file_write(const char *path, const void *data, size_t length);

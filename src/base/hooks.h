@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 /**
- * Parameters are declared in the order in which backward finishes their gradients, so "what is ready" is a prefix of the
- * gradient arena. A NULL rr_hooks pointer means: nobody listens.
+ * Parameters are declared in the order in which backward finishes their gradients, so "what is ready" is a prefix of
+ * the gradient arena. A NULL rr_hooks pointer means: nobody listens.
  */
 typedef struct rr_hooks {
     void (*ready)(void *ctx, size_t end); /* gradients [0, end) of the arena are final; end never shrinks in a step */

@@ -1,4 +1,5 @@
-/* Counter-based random numbers: a pure function of key and counter (Salmon et al. 2011, Philox4x32-10, from Random123). */
+/* Counter-based random numbers: a pure function of key and counter (Salmon et al. 2011, Philox4x32-10, from Random123).
+ */
 #ifndef RR_BASE_RNG_H
 #define RR_BASE_RNG_H
 

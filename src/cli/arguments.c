@@ -40,12 +40,14 @@ static rr_status read_option(int argc, char **argv, int *at, const rr_cli_option
         *option->value = value;
         return RR_OK;
     }
-    if (out->override_count == RR_CLI_OVERRIDES) return rr_fail(RR_ERR_INPUT, "more than %d times --set", RR_CLI_OVERRIDES);
+    if (out->override_count == RR_CLI_OVERRIDES)
+        return rr_fail(RR_ERR_INPUT, "more than %d times --set", RR_CLI_OVERRIDES);
     out->overrides[out->override_count++] = value;
     return RR_OK;
 }
 
-rr_status rr_cli_parse(int argc, char **argv, const rr_cli_option *options, size_t least, size_t most, rr_cli_arguments *out) {
+rr_status rr_cli_parse(int argc, char **argv, const rr_cli_option *options, size_t least, size_t most,
+                       rr_cli_arguments *out) {
     bool only_operands = false;
     *out = (rr_cli_arguments){.operand_count = 0};
     for (int i = 1; i < argc; i++) {
@@ -54,14 +56,16 @@ rr_status rr_cli_parse(int argc, char **argv, const rr_cli_option *options, size
         } else if (!only_operands && strncmp(argv[i], "--", 2) == 0) {
             RR_TRY(read_option(argc, argv, &i, options, out));
         } else if (!only_operands && argv[i][0] == '-' && argv[i][1] != 0) {
-            return rr_fail(RR_ERR_INPUT, "unknown option %s; options begin with --, see ringrnn %s --help", argv[i], argv[0]);
+            return rr_fail(RR_ERR_INPUT, "unknown option %s; options begin with --, see ringrnn %s --help", argv[i],
+                           argv[0]);
         } else {
             if (out->operand_count == most)
                 return rr_fail(RR_ERR_INPUT, "unexpected argument %s; see ringrnn %s --help", argv[i], argv[0]);
             out->operands[out->operand_count++] = argv[i];
         }
     }
-    if (out->operand_count < least) return rr_fail(RR_ERR_INPUT, "an argument is missing; see ringrnn %s --help", argv[0]);
+    if (out->operand_count < least)
+        return rr_fail(RR_ERR_INPUT, "an argument is missing; see ringrnn %s --help", argv[0]);
     return RR_OK;
 }
 

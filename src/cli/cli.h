@@ -38,7 +38,8 @@ typedef struct rr_cli_arguments {
  * Reads argv[1 ..] (argv[0] is the command's name): options of the list and --set in any place, `--` ends them.
  * @return RR_ERR_INPUT naming the option and the nearest known one
  */
-rr_status rr_cli_parse(int argc, char **argv, const rr_cli_option *options, size_t least, size_t most, rr_cli_arguments *out);
+rr_status rr_cli_parse(int argc, char **argv, const rr_cli_option *options, size_t least, size_t most,
+                       rr_cli_arguments *out);
 
 /** Whole numbers and reals of options. @return RR_ERR_INPUT naming the option */
 rr_status rr_cli_size(const char *option, const char *text, size_t *out);

@@ -25,8 +25,9 @@ const rr_command rr_command_eval = {
     .name = "eval",
     .arguments = "CKPT|RUN [options]",
     .help = "evaluates a checkpoint (of a run folder: its best) on held-out data, alone or under mpirun",
-    .details = "  --split valid|test   which data (default: test if there is some, else valid)\n"
-               "  --set key=value      overrides a key of the checkpoint's configuration: data.test=FILE, eval.streams=1\n"
-               "  --json               one JSON object\n",
+    .details =
+        "  --split valid|test   which data (default: test if there is some, else valid)\n"
+        "  --set key=value      overrides a key of the checkpoint's configuration: data.test=FILE, eval.streams=1\n"
+        "  --json               one JSON object\n",
     .run = run,
 };

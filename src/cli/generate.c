@@ -17,7 +17,8 @@ typedef struct texts {
 
 static rr_status read_options(const texts *given, rr_generate_options *out) {
     size_t seed = 1;
-    *out = (rr_generate_options){.prompt = given->prompt, .max_tokens = 500, .temperature = 1, .top_p = 1, .emit = emit, .ctx = stdout};
+    *out = (rr_generate_options){
+        .prompt = given->prompt, .max_tokens = 500, .temperature = 1, .top_p = 1, .emit = emit, .ctx = stdout};
     if (given->tokens != NULL) RR_TRY(rr_cli_size("tokens", given->tokens, &out->max_tokens));
     if (given->temperature != NULL) RR_TRY(rr_cli_real("temperature", given->temperature, &out->temperature));
     if (given->top_k != NULL) RR_TRY(rr_cli_size("top-k", given->top_k, &out->top_k));
@@ -40,7 +41,8 @@ static rr_status generate(int argc, char **argv) {
                                    {.name = "seed", .value = &given.seed},
                                    {.name = NULL}};
     RR_TRY(rr_cli_parse(argc, argv, known, 1, 1, &arguments));
-    if (arguments.override_count > 0) return rr_fail(RR_ERR_INPUT, "ringrnn generate has no --set: all is in the checkpoint");
+    if (arguments.override_count > 0)
+        return rr_fail(RR_ERR_INPUT, "ringrnn generate has no --set: all is in the checkpoint");
     RR_TRY(read_options(&given, &options));
     RR_TRY(rr_model_open(arguments.operands[0], &model));
     rr_status status = rr_model_generate(model, &options);
@@ -59,11 +61,12 @@ const rr_command rr_command_generate = {
     .name = "generate",
     .arguments = "CKPT [options]",
     .help = "draws text from a language model, from the checkpoint alone",
-    .details = "  --prompt TEXT        text that comes first\n"
-               "  --tokens N           tokens to draw (default 500)\n"
-               "  --temperature T      below 1: safer, above 1: wilder, 0: the most likely token each time (default 1)\n"
-               "  --top-k K            draw among the K most likely tokens (default 0: all)\n"
-               "  --top-p P            draw among the most likely tokens that together have probability P (default 1: all)\n"
-               "  --seed N             the same seed gives the same text (default 1)\n",
+    .details =
+        "  --prompt TEXT        text that comes first\n"
+        "  --tokens N           tokens to draw (default 500)\n"
+        "  --temperature T      below 1: safer, above 1: wilder, 0: the most likely token each time (default 1)\n"
+        "  --top-k K            draw among the K most likely tokens (default 0: all)\n"
+        "  --top-p P            draw among the most likely tokens that together have probability P (default 1: all)\n"
+        "  --seed N             the same seed gives the same text (default 1)\n",
     .run = run,
 };

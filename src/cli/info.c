@@ -28,8 +28,10 @@ static void print_memory(const rr_loaded *loaded, size_t ranks) {
     rr_arena measure = {0};
     loaded->task->ops->plan(loaded->task, &measure, micro, 0, rows, true);
     double total = (double)(bytes * (2 + states) + measure.used);
-    printf("memory a rank     %.1f MiB: parameters %.1f, gradients %.1f, optimiser %.1f, activations of %zu rows %.1f\n",
-           mib(total), mib((double)bytes), mib((double)bytes), mib((double)(bytes * states)), micro, mib((double)measure.used));
+    printf(
+        "memory a rank     %.1f MiB: parameters %.1f, gradients %.1f, optimiser %.1f, activations of %zu rows %.1f\n",
+        mib(total), mib((double)bytes), mib((double)bytes), mib((double)(bytes * states)), micro,
+        mib((double)measure.used));
 }
 
 static rr_status config_info(const rr_cli_arguments *arguments, size_t ranks) {
@@ -97,7 +99,8 @@ static rr_status info(int argc, char **argv) {
     RR_TRY(rr_cli_parse(argc, argv, known, 1, 1, &arguments));
     if (ranks_text != NULL) RR_TRY(rr_cli_size("ranks", ranks_text, &ranks));
     if (ranks == 0) return rr_fail(RR_ERR_INPUT, "--ranks 0: must be >= 1");
-    return is_checkpoint(arguments.operands[0]) ? checkpoint_info(arguments.operands[0]) : config_info(&arguments, ranks);
+    return is_checkpoint(arguments.operands[0]) ? checkpoint_info(arguments.operands[0])
+                                                : config_info(&arguments, ranks);
 }
 
 static rr_status run(int argc, char **argv) {

@@ -11,7 +11,8 @@ typedef struct rr_loaded {
     rr_task *task; /* NULL if it was not asked for */
 } rr_loaded;
 
-/** Reads operands[0] with the overrides; with_task also reads the data and declares the model. Free also after failure. */
+/** Reads operands[0] with the overrides; with_task also reads the data and declares the model. Free also after failure.
+ */
 rr_status rr_load(const rr_cli_arguments *arguments, bool with_task, rr_loaded *out);
 void rr_load_free(rr_loaded *loaded);
 

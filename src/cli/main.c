@@ -13,7 +13,8 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_usage(FILE *out) {
     fprintf(out, "ringrnn %s: trains recurrent networks on clusters of CPUs\n\n", RINGRNN_VERSION);
-    for (size_t i = 0; i < COMMANDS; i++) fprintf(out, "  ringrnn %-10s %-28s %s\n", commands[i]->name, commands[i]->arguments, commands[i]->help);
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(out, "  ringrnn %-10s %-28s %s\n", commands[i]->name, commands[i]->arguments, commands[i]->help);
     fprintf(out, "\nEach command has --help. Several ranks: mpirun -n 4 ringrnn train CONFIG.\n"
                  "Exit codes: 0 done, 1 failed while running, 2 wrong input, 3 loss or gradient not finite, "
                  "75 stopped after saving.\n");

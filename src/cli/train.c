@@ -7,8 +7,9 @@
 static rr_status run(int argc, char **argv) {
     rr_cli_arguments arguments;
     rr_train_options options = {0};
-    const rr_cli_option known[] = {
-        {.name = "resume", .value = &options.resume}, {.name = "init-from", .value = &options.init_from}, {.name = NULL}};
+    const rr_cli_option known[] = {{.name = "resume", .value = &options.resume},
+                                   {.name = "init-from", .value = &options.init_from},
+                                   {.name = NULL}};
     rr_status status = rr_cli_parse(argc, argv, known, 1, 1, &arguments);
     if (status != RR_OK) {
         fprintf(stderr, "ringrnn: %s\n", rr_last_error());
@@ -24,12 +25,13 @@ const rr_command rr_command_train = {
     .name = "train",
     .arguments = "CONFIG [options]",
     .help = "trains a model, alone or under mpirun; goes on where an earlier start stopped",
-    .details = "  --set key=value    overrides a key of the configuration (any number of times); values as in YAML\n"
-               "  --resume auto      goes on from the newest readable checkpoint of the run, if there is one (default)\n"
-               "  --resume never     starts over; an older run in the folder is moved aside\n"
-               "  --resume FILE      goes on from that checkpoint\n"
-               "  --init-from FILE   starts a new run with the weights and the vocabulary of a checkpoint\n"
-               "\nThe run is in run.dir/run.name: config.yaml, metrics.jsonl, TensorBoard events, checkpoints.\n"
-               "SIGUSR1, SIGTERM or SIGINT: saves at the next step and exits with code 75; through mpirun send USR1.\n",
+    .details =
+        "  --set key=value    overrides a key of the configuration (any number of times); values as in YAML\n"
+        "  --resume auto      goes on from the newest readable checkpoint of the run, if there is one (default)\n"
+        "  --resume never     starts over; an older run in the folder is moved aside\n"
+        "  --resume FILE      goes on from that checkpoint\n"
+        "  --init-from FILE   starts a new run with the weights and the vocabulary of a checkpoint\n"
+        "\nThe run is in run.dir/run.name: config.yaml, metrics.jsonl, TensorBoard events, checkpoints.\n"
+        "SIGUSR1, SIGTERM or SIGINT: saves at the next step and exits with code 75; through mpirun send USR1.\n",
     .run = run,
 };

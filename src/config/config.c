@@ -31,7 +31,8 @@ static rr_status override(rr_config *config, const char *text) {
     RR_TRY(rr_config_own(config, origin));
     rr_node *value;
     RR_TRY(rr_node_parse(origin, equals + 1, strlen(equals + 1), &value));
-    if (value->kind == RR_NODE_MAPPING && value->count == 0 && strchr(equals, '{') == NULL) { /* nothing after "=" is null */
+    if (value->kind == RR_NODE_MAPPING && value->count == 0 &&
+        strchr(equals, '{') == NULL) { /* nothing after "=" is null */
         value->kind = RR_NODE_SCALAR;
         value->text = strdup("null");
         if (value->text == NULL) {
@@ -41,7 +42,7 @@ static rr_status override(rr_config *config, const char *text) {
     }
     rr_node *at = config->root;
     rr_status status = RR_OK;
-    for (const char *part = text; status == RR_OK; ) {
+    for (const char *part = text; status == RR_OK;) {
         size_t length = strcspn(part, ".=");
         char key[LONGEST_KEY];
         if (length == 0 || length >= sizeof key) {
@@ -90,13 +91,15 @@ rr_status rr_config_parse(const char *name, const char *text, size_t length, con
         return rr_fail(RR_ERR_NOMEM, "no memory for a configuration");
     }
     rr_status status = rr_node_parse(name, text, length, &config->root);
-    if (status == RR_OK && config->root->kind == RR_NODE_SCALAR && (config->root->text[0] == 0 || strcmp(config->root->text, "null") == 0)) {
+    if (status == RR_OK && config->root->kind == RR_NODE_SCALAR &&
+        (config->root->text[0] == 0 || strcmp(config->root->text, "null") == 0)) {
         rr_node_free(config->root);
         config->root = rr_node_create(RR_NODE_MAPPING, 1);
         if (config->root == NULL) status = rr_fail(RR_ERR_NOMEM, "no memory for a configuration");
     }
     if (status == RR_OK && config->root->kind != RR_NODE_MAPPING)
-        status = rr_fail(RR_ERR_INPUT, "%s:%zu: must be a mapping of sections (run:, task:, data: ...)", name, config->root->line);
+        status = rr_fail(RR_ERR_INPUT, "%s:%zu: must be a mapping of sections (run:, task:, data: ...)", name,
+                         config->root->line);
     for (size_t i = 0; status == RR_OK && i < override_count; i++) status = override(config, overrides[i]);
     if (status != RR_OK) {
         rr_config_free(config);
@@ -117,7 +120,8 @@ void rr_config_free(rr_config *config) {
     free(config);
 }
 
-/* The entry of "a.b.c", and the origin that counts for it: its own, or that of a mapping around it. NULL if there is none. */
+/* The entry of "a.b.c", and the origin that counts for it: its own, or that of a mapping around it. NULL if there is
+ * none. */
 static const rr_entry *find(const rr_node *node, const char *path, const char **origin) {
     for (const char *part = path;;) {
         size_t length = strcspn(part, ".");
@@ -246,8 +250,8 @@ static rr_status unknown_key(const binding *b, const char *path, const char *ori
     snprintf(name, sizeof name, "%s.%s", section->name, path);
     size_t other = section->variant_key != NULL ? variant_with(section, path) : 0;
     if (section->variant_key != NULL && other < section->variant_count) {
-        snprintf(text, sizeof text, "is a key of %s.%s %s, not of %s", section->name, section->variant_key, section->variant_name(other),
-                 section->variant_name(variant));
+        snprintf(text, sizeof text, "is a key of %s.%s %s, not of %s", section->name, section->variant_key,
+                 section->variant_name(other), section->variant_name(variant));
     } else {
         const char *nearest = rr_nearest(path, b->names, b->name_count);
         if (nearest != NULL)
@@ -258,7 +262,8 @@ static rr_status unknown_key(const binding *b, const char *path, const char *ori
     return fail_at(b->config, origin, line, name, text);
 }
 
-static rr_status refuse_unknown(const binding *b, const rr_node *mapping, const char *prefix, const char *origin, size_t variant) {
+static rr_status refuse_unknown(const binding *b, const rr_node *mapping, const char *prefix, const char *origin,
+                                size_t variant) {
     for (size_t i = 0; i < mapping->count; i++) {
         const rr_entry *entry = &mapping->entries[i];
         char path[LONGEST_KEY];
@@ -289,7 +294,8 @@ static rr_status bind_variant(binding *b, size_t *variant) {
     for (size_t i = 0; i < count; i++) names[i] = section->variant_name(i);
     names[count] = NULL;
     int chosen = 0;
-    rr_key row = {.name = section->variant_key, .type = RR_KEY_ENUM, .preset = section->variant_preset, .choices = names};
+    rr_key row = {
+        .name = section->variant_key, .type = RR_KEY_ENUM, .preset = section->variant_preset, .choices = names};
     unsigned char *out = b->out;
     b->out = (unsigned char *)&chosen;
     rr_status status = bind_row(b, &row);
@@ -305,7 +311,8 @@ rr_status rr_config_bind(rr_config *config, const rr_section *section, void *out
     const rr_entry *entry = rr_node_find(config->root, section->name);
     if (entry != NULL) {
         b.origin = entry->origin;
-        bool nothing = entry->value->kind == RR_NODE_SCALAR && (entry->value->text[0] == 0 || strcmp(entry->value->text, "null") == 0);
+        bool nothing = entry->value->kind == RR_NODE_SCALAR &&
+                       (entry->value->text[0] == 0 || strcmp(entry->value->text, "null") == 0);
         if (entry->value->kind == RR_NODE_MAPPING)
             b.node = entry->value;
         else if (!nothing)

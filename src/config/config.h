@@ -18,8 +18,8 @@ rr_status rr_config_parse(const char *name, const char *text, size_t length, con
                           size_t override_count, rr_config **out);
 
 /**
- * Fills *out (section->size bytes) from defaults, document and overrides, and checks every value and the section's own rule.
- * Unknown keys of the section are refused, the nearest known one is named. Strings belong to the config.
+ * Fills *out (section->size bytes) from defaults, document and overrides, and checks every value and the section's own
+ * rule. Unknown keys of the section are refused, the nearest known one is named. Strings belong to the config.
  * @return RR_ERR_INPUT: `file:line: key: what is wrong, what is allowed`, or `--set key=value: ...`
  */
 rr_status rr_config_bind(rr_config *config, const rr_section *section, void *out);
@@ -28,7 +28,8 @@ rr_status rr_config_bind(rr_config *config, const rr_section *section, void *out
 rr_status rr_config_finish(const rr_config *config);
 
 /**
- * Words an error about a key ("model.tie_weights"), with the place where its value was given: `file:line: key: text`, or
+ * Words an error about a key ("model.tie_weights"), with the place where its value was given: `file:line: key: text`,
+ * or
  * `--set key=value: text`, or `key (default VALUE): text`. @return RR_ERR_INPUT always
  */
 rr_status rr_config_fail(const rr_config *config, const char *key, const char *format, ...)
@@ -37,7 +38,8 @@ rr_status rr_config_fail(const rr_config *config, const char *key, const char *f
 /** True if the document or an override gives a value for this key. */
 bool rr_config_given(const rr_config *config, const char *key);
 
-/** The resolved configuration as YAML: every key of every bound section, in order of binding. It parses to the same values. */
+/** The resolved configuration as YAML: every key of every bound section, in order of binding. It parses to the same
+ * values. */
 rr_status rr_config_dump(const rr_config *config, rr_buffer *out);
 
 /**
@@ -49,7 +51,8 @@ rr_status rr_config_diff(const rr_config *saved, const rr_config *now, const cha
 
 void rr_config_free(rr_config *config);
 
-/** Help for a terminal: all keys of the section with type, default, range, unit and help; or the one key named (else NULL). */
+/** Help for a terminal: all keys of the section with type, default, range, unit and help; or the one key named (else
+ * NULL). */
 void rr_section_help(const rr_section *section, const char *key, rr_buffer *out);
 
 /** The same as a Markdown chapter with tables, for docs/config.md. */

@@ -27,7 +27,8 @@ rr_status rr_config_dump(const rr_config *config, rr_buffer *out) {
 static bool is_ignored(const char *name, const char *const *ignored) {
     for (; *ignored != NULL; ignored++) {
         size_t length = strlen(*ignored);
-        if (length > 0 && (*ignored)[length - 1] == '.' ? strncmp(name, *ignored, length) == 0 : fnmatch(*ignored, name, 0) == 0)
+        if (length > 0 && (*ignored)[length - 1] == '.' ? strncmp(name, *ignored, length) == 0
+                                                        : fnmatch(*ignored, name, 0) == 0)
             return true;
     }
     return false;
@@ -43,7 +44,8 @@ rr_status rr_config_diff(const rr_config *saved, const rr_config *now, const cha
     for (size_t i = 0; i < now->resolved_count; i++) {
         const char *name = now->resolved[i].name, *before = value_of(saved, name);
         if (is_ignored(name, ignored) || (before != NULL && strcmp(before, now->resolved[i].text) == 0)) continue;
-        rr_buffer_printf(out, "  %s: %s (saved) -> %s (now)\n", name, before != NULL ? before : "absent", now->resolved[i].text);
+        rr_buffer_printf(out, "  %s: %s (saved) -> %s (now)\n", name, before != NULL ? before : "absent",
+                         now->resolved[i].text);
     }
     for (size_t i = 0; i < saved->resolved_count; i++) {
         const char *name = saved->resolved[i].name;

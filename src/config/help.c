@@ -91,9 +91,11 @@ void rr_section_markdown(const rr_section *section, rr_buffer *out) {
     rr_buffer_printf(out, "\n## %s\n\n%s.\n", section->name, section->help);
     if (section->keys->name != NULL) put_rows(section->keys, out);
     if (section->variant_key == NULL) return;
-    rr_buffer_printf(out, "\n`%s` (default `%s`) chooses what the section is about:\n", section->variant_key, section->variant_preset);
+    rr_buffer_printf(out, "\n`%s` (default `%s`) chooses what the section is about:\n", section->variant_key,
+                     section->variant_preset);
     for (size_t v = 0; v < section->variant_count; v++) {
-        rr_buffer_printf(out, "\n### %s: %s\n\n%s.\n", section->variant_key, section->variant_name(v), section->variant_help(v));
+        rr_buffer_printf(out, "\n### %s: %s\n\n%s.\n", section->variant_key, section->variant_name(v),
+                         section->variant_help(v));
         const rr_key *rows = section->variant_keys(v);
         if (rows != NULL && rows->name != NULL) put_rows(rows, out);
     }

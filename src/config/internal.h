@@ -34,7 +34,8 @@ rr_status rr_value_read(rr_config *config, const rr_key *key, const rr_node *nod
 /** What a key allows, in words: "a number > 0". */
 void rr_value_allowed(const rr_key *key, rr_buffer *out);
 
-/** All rows of a section for a variant: calls visit for the section's own, the variant key (as a row), the variant's. */
+/** All rows of a section for a variant: calls visit for the section's own, the variant key (as a row), the variant's.
+ */
 typedef rr_status (*rr_row_visitor)(void *ctx, const rr_key *key);
 rr_status rr_section_rows(const rr_section *section, size_t variant, rr_row_visitor visit, void *ctx);
 

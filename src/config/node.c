@@ -67,7 +67,8 @@ static rr_status build_mapping(builder *b, const yaml_node_t *from, size_t depth
             if (!merge) {
                 const rr_entry *before = rr_node_find(into, text);
                 if (before != NULL)
-                    return rr_fail(RR_ERR_INPUT, "%s:%zu: %s: stands twice, first in line %zu; each key may be given once", b->name,
+                    return rr_fail(RR_ERR_INPUT,
+                                   "%s:%zu: %s: stands twice, first in line %zu; each key may be given once", b->name,
                                    line_of(key), text, before->line);
                 rr_node *value;
                 RR_TRY(build(b, pair->value, depth + 1, &value));
@@ -86,7 +87,8 @@ static rr_status build_mapping(builder *b, const yaml_node_t *from, size_t depth
             for (size_t s = 0; s < source_count && status == RR_OK; s++) {
                 rr_node *source = merged->kind == RR_NODE_SEQUENCE ? merged->entries[s].value : sources[0];
                 if (source->kind != RR_NODE_MAPPING)
-                    status = rr_fail(RR_ERR_INPUT, "%s:%zu: <<: needs a mapping or a list of mappings", b->name, line_of(key));
+                    status = rr_fail(RR_ERR_INPUT, "%s:%zu: <<: needs a mapping or a list of mappings", b->name,
+                                     line_of(key));
                 for (size_t i = 0; status == RR_OK && i < source->count; i++) {
                     rr_entry *entry = &source->entries[i];
                     if (rr_node_find(into, entry->key) != NULL) continue;
@@ -102,9 +104,11 @@ static rr_status build_mapping(builder *b, const yaml_node_t *from, size_t depth
 
 static rr_status build(builder *b, int id, size_t depth, rr_node **out) {
     const yaml_node_t *from = yaml_document_get_node(b->document, id);
-    if (depth > LARGEST_DEPTH) return rr_fail(RR_ERR_INPUT, "%s:%zu: nested deeper than %d", b->name, line_of(from), LARGEST_DEPTH);
+    if (depth > LARGEST_DEPTH)
+        return rr_fail(RR_ERR_INPUT, "%s:%zu: nested deeper than %d", b->name, line_of(from), LARGEST_DEPTH);
     if (++b->nodes > LARGEST_TREE)
-        return rr_fail(RR_ERR_INPUT, "%s:%zu: more than %d values (do aliases multiply?)", b->name, line_of(from), LARGEST_TREE);
+        return rr_fail(RR_ERR_INPUT, "%s:%zu: more than %d values (do aliases multiply?)", b->name, line_of(from),
+                       LARGEST_TREE);
     rr_node_kind kind = from->type == YAML_SCALAR_NODE     ? RR_NODE_SCALAR
                         : from->type == YAML_SEQUENCE_NODE ? RR_NODE_SEQUENCE
                                                            : RR_NODE_MAPPING;
@@ -119,7 +123,8 @@ static rr_status build(builder *b, int id, size_t depth, rr_node **out) {
         node->quoted = from->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
         if (status == RR_OK && node->text == NULL) status = rr_fail(RR_ERR_NOMEM, "no memory for a configuration");
     } else if (kind == RR_NODE_SEQUENCE) {
-        for (yaml_node_item_t *item = from->data.sequence.items.start; status == RR_OK && item < from->data.sequence.items.top; item++) {
+        for (yaml_node_item_t *item = from->data.sequence.items.start;
+             status == RR_OK && item < from->data.sequence.items.top; item++) {
             rr_node *value;
             status = build(b, *item, depth + 1, &value);
             if (status == RR_OK) status = rr_node_add(node, NULL, value->line, NULL, value);
@@ -138,10 +143,12 @@ static rr_status build(builder *b, int id, size_t depth, rr_node **out) {
 static rr_status syntax_error(const char *name, const yaml_parser_t *parser) {
     size_t line = parser->problem_mark.line + 1;
     if (parser->error == YAML_READER_ERROR)
-        return rr_fail(RR_ERR_INPUT, "%s: byte %zu: %s; the file must be UTF-8 text", name, parser->problem_offset, parser->problem);
+        return rr_fail(RR_ERR_INPUT, "%s: byte %zu: %s; the file must be UTF-8 text", name, parser->problem_offset,
+                       parser->problem);
     if (parser->error == YAML_MEMORY_ERROR) return rr_fail(RR_ERR_NOMEM, "no memory to read %s", name);
-    return rr_fail(RR_ERR_INPUT, "%s:%zu: YAML: %s%s%s", name, line, parser->problem != NULL ? parser->problem : "cannot be read",
-                   parser->context != NULL ? " " : "", parser->context != NULL ? parser->context : "");
+    return rr_fail(RR_ERR_INPUT, "%s:%zu: YAML: %s%s%s", name, line,
+                   parser->problem != NULL ? parser->problem : "cannot be read", parser->context != NULL ? " " : "",
+                   parser->context != NULL ? parser->context : "");
 }
 
 rr_status rr_node_parse(const char *name, const char *text, size_t length, rr_node **out) {
@@ -165,7 +172,8 @@ rr_status rr_node_parse(const char *name, const char *text, size_t length, rr_no
     }
     const yaml_node_t *more = yaml_document_get_root_node(&second);
     if (more != NULL)
-        status = rr_fail(RR_ERR_INPUT, "%s:%zu: a second document begins; a configuration is one document", name, line_of(more));
+        status = rr_fail(RR_ERR_INPUT, "%s:%zu: a second document begins; a configuration is one document", name,
+                         line_of(more));
     yaml_document_delete(&second);
     if (status == RR_OK) {
         builder b = {.name = name, .document = &document};

@@ -21,9 +21,9 @@ typedef struct rr_entry {
 
 struct rr_node {
     rr_node_kind kind;
-    size_t line;  /* from 1 */
-    char *text;   /* scalars */
-    bool quoted;  /* scalars: "null" in quotes is text */
+    size_t line; /* from 1 */
+    char *text;  /* scalars */
+    bool quoted; /* scalars: "null" in quotes is text */
     rr_entry *entries;
     size_t count, capacity;
 };

@@ -39,8 +39,9 @@ typedef struct rr_paths {
 } rr_paths;
 
 /**
- * Room for what a variant of a section keeps for itself: each variant casts it to a struct of its own, and its rows have
- * offsets made with RR_VARIANT_FIELD(section struct, variant struct, field). So a new variant touches no shared struct.
+ * Room for what a variant of a section keeps for itself: each variant casts it to a struct of its own, and its rows
+ * have offsets made with RR_VARIANT_FIELD(section struct, variant struct, field). So a new variant touches no shared
+ * struct.
  */
 typedef union rr_variant_config {
     unsigned char bytes[512];
@@ -67,17 +68,17 @@ typedef struct rr_key {
 } rr_key;
 
 /**
- * A section of the config and the struct that it fills. A section may have variants (`type: adam`): the rows of the chosen
- * variant are added to the section's own, those of the others are refused with a message that names the variant.
+ * A section of the config and the struct that it fills. A section may have variants (`type: adam`): the rows of the
+ * chosen variant are added to the section's own, those of the others are refused with a message that names the variant.
  */
 typedef struct rr_section {
-    const char *name;      /* "optim" */
-    const char *help;      /* one line */
-    size_t size;           /* bytes of the struct */
-    const rr_key *keys;    /* rows that every variant has */
-    const char *variant_key;     /* "type"; NULL: no variants */
-    const char *variant_preset;  /* default variant */
-    size_t variant_offset;       /* of the size_t field that gets the index of the variant */
+    const char *name;           /* "optim" */
+    const char *help;           /* one line */
+    size_t size;                /* bytes of the struct */
+    const rr_key *keys;         /* rows that every variant has */
+    const char *variant_key;    /* "type"; NULL: no variants */
+    const char *variant_preset; /* default variant */
+    size_t variant_offset;      /* of the size_t field that gets the index of the variant */
     size_t variant_count;
     const char *(*variant_name)(size_t index);
     const char *(*variant_help)(size_t index);

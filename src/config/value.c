@@ -33,15 +33,33 @@ static void put_range(const rr_key *key, rr_buffer *out) {
 
 void rr_value_allowed(const rr_key *key, rr_buffer *out) {
     switch (key->type) {
-    case RR_KEY_BOOL: rr_buffer_puts(out, "true or false"); break;
-    case RR_KEY_SIZE: rr_buffer_puts(out, "a whole number"); break;
-    case RR_KEY_SEED: rr_buffer_puts(out, "a whole number from 0 to 18446744073709551615"); break;
-    case RR_KEY_FLOAT: rr_buffer_puts(out, "a number"); break;
-    case RR_KEY_STRING: rr_buffer_puts(out, "text"); break;
-    case RR_KEY_PATH: rr_buffer_puts(out, "a path"); break;
-    case RR_KEY_PATHS: rr_buffer_puts(out, "a path, or a list of paths and patterns"); break;
-    case RR_KEY_FLOATS: rr_buffer_puts(out, "a list of numbers"); break;
-    case RR_KEY_SIZES: rr_buffer_puts(out, "a list of whole numbers"); break;
+    case RR_KEY_BOOL:
+        rr_buffer_puts(out, "true or false");
+        break;
+    case RR_KEY_SIZE:
+        rr_buffer_puts(out, "a whole number");
+        break;
+    case RR_KEY_SEED:
+        rr_buffer_puts(out, "a whole number from 0 to 18446744073709551615");
+        break;
+    case RR_KEY_FLOAT:
+        rr_buffer_puts(out, "a number");
+        break;
+    case RR_KEY_STRING:
+        rr_buffer_puts(out, "text");
+        break;
+    case RR_KEY_PATH:
+        rr_buffer_puts(out, "a path");
+        break;
+    case RR_KEY_PATHS:
+        rr_buffer_puts(out, "a path, or a list of paths and patterns");
+        break;
+    case RR_KEY_FLOATS:
+        rr_buffer_puts(out, "a list of numbers");
+        break;
+    case RR_KEY_SIZES:
+        rr_buffer_puts(out, "a list of whole numbers");
+        break;
     case RR_KEY_ENUM:
         for (size_t i = 0; key->choices[i] != NULL; i++)
             rr_buffer_printf(out, "%s%s", i == 0 ? "" : key->choices[i + 1] == NULL ? " or " : ", ", key->choices[i]);
@@ -123,7 +141,8 @@ static rr_status expand(const char *text, rr_buffer *out) {
 }
 
 static bool reads_as_other_than_text(const char *text) {
-    static const char *const words[] = {"null", "~", "true", "false", "yes", "no", "on", "off", "Null", "NULL", "True", "False", NULL};
+    static const char *const words[] = {"null", "~",    "true", "false", "yes",   "no", "on",
+                                        "off",  "Null", "NULL", "True",  "False", NULL};
     for (size_t i = 0; words[i] != NULL; i++)
         if (strcmp(text, words[i]) == 0) return true;
     char *end;
@@ -135,7 +154,8 @@ static void put_text(rr_buffer *out, const char *text) {
     bool plain = text[0] != 0 && !reads_as_other_than_text(text) && strchr("-+./_", text[0]) == NULL;
     if (text[0] == '/' || (text[0] == '.' && text[1] == '/') || text[0] == '_') plain = true;
     for (const char *p = text; *p != 0; p++)
-        if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("_-./+", *p) != NULL))
+        if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
+              strchr("_-./+", *p) != NULL))
             plain = false;
     if (plain) {
         rr_buffer_puts(out, text);
@@ -203,7 +223,8 @@ static rr_status read_scalar(rr_config *config, const rr_key *key, const rr_node
     case RR_KEY_SIZE:
     case RR_KEY_SEED:
         if (node->quoted || !read_count(value, &count)) {
-            if (!node->quoted && read_real(value, &real) && real < 0 && has_range(key)) return check_range(key, real, value);
+            if (!node->quoted && read_real(value, &real) && real < 0 && has_range(key))
+                return check_range(key, real, value);
             return wrong(key, value);
         }
         if (key->type == RR_KEY_SIZE) {
@@ -224,13 +245,17 @@ static rr_status read_scalar(rr_config *config, const rr_key *key, const rr_node
         RR_TRY(keep_text(config, value, field));
         put_text(text, value);
         return RR_OK;
-    case RR_KEY_PATH: return read_path(config, value, field, text);
-    case RR_KEY_ENUM: return read_choice(key, value, field, text);
-    default: return wrong(key, value);
+    case RR_KEY_PATH:
+        return read_path(config, value, field, text);
+    case RR_KEY_ENUM:
+        return read_choice(key, value, field, text);
+    default:
+        return wrong(key, value);
     }
 }
 
-static rr_status read_sequence(rr_config *config, const rr_key *key, const rr_node *node, void *field, rr_buffer *text) {
+static rr_status read_sequence(rr_config *config, const rr_key *key, const rr_node *node, void *field,
+                               rr_buffer *text) {
     rr_node single_list = {.kind = RR_NODE_SEQUENCE, .count = 1};
     rr_entry single = {.value = (rr_node *)(uintptr_t)node};
     if (key->type == RR_KEY_PATHS && node->kind == RR_NODE_SCALAR) {
@@ -260,14 +285,28 @@ static rr_status read_sequence(rr_config *config, const rr_key *key, const rr_no
 
 static void store_word(const rr_key *key, void *field) {
     switch (key->type) {
-    case RR_KEY_BOOL: *(bool *)field = false; break;
-    case RR_KEY_SIZE: *(size_t *)field = 0; break;
-    case RR_KEY_SEED: *(uint64_t *)field = 0; break;
-    case RR_KEY_FLOAT: *(double *)field = NAN; break;
-    case RR_KEY_ENUM: *(int *)field = -1; break;
+    case RR_KEY_BOOL:
+        *(bool *)field = false;
+        break;
+    case RR_KEY_SIZE:
+        *(size_t *)field = 0;
+        break;
+    case RR_KEY_SEED:
+        *(uint64_t *)field = 0;
+        break;
+    case RR_KEY_FLOAT:
+        *(double *)field = NAN;
+        break;
+    case RR_KEY_ENUM:
+        *(int *)field = -1;
+        break;
     case RR_KEY_STRING:
-    case RR_KEY_PATH: *(const char **)field = NULL; break;
-    default: *(rr_floats *)field = (rr_floats){NULL, 0}; break;
+    case RR_KEY_PATH:
+        *(const char **)field = NULL;
+        break;
+    default:
+        *(rr_floats *)field = (rr_floats){NULL, 0};
+        break;
     }
 }
 

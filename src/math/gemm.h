@@ -11,8 +11,8 @@
  * y[M, N] = x[M, K] . w[N, K]^T  (+ y if accumulate). The forward product with weights as PyTorch stores them.
  * ldx, ldw, ldy: floats from one row to the next. M, N or K of 0 are fine (K = 0 gives zeros unless accumulating).
  */
-void rr_gemm_forward(size_t M, size_t N, size_t K, const float *x, size_t ldx, const float *w, size_t ldw, bool accumulate,
-                     float *y, size_t ldy);
+void rr_gemm_forward(size_t M, size_t N, size_t K, const float *x, size_t ldx, const float *w, size_t ldw,
+                     bool accumulate, float *y, size_t ldy);
 
 /** dx[M, K] = dy[M, N] . w[N, K]  (+ dx if accumulate). */
 void rr_gemm_backward_input(size_t M, size_t N, size_t K, const float *dy, size_t lddy, const float *w, size_t ldw,

@@ -1,4 +1,5 @@
-/* The table of kernels of one instruction set. kernels.inc is compiled once for each; pointwise.c calls through the table. */
+/* The table of kernels of one instruction set. kernels.inc is compiled once for each; pointwise.c calls through the
+ * table. */
 #ifndef RR_MATH_KERNELS_H
 #define RR_MATH_KERNELS_H
 
@@ -20,7 +21,8 @@ typedef struct rr_kernels {
     void (*lstm_forward)(size_t, size_t, float *, const float *, float *, float *, float *, size_t);
     void (*lstm_backward)(size_t, size_t, const float *, const float *, const float *, const float *, float *, float *);
     void (*gru_forward)(size_t, size_t, float *, const float *, const float *, float *, size_t);
-    void (*gru_backward)(size_t, size_t, const float *, const float *, const float *, const float *, float *, float *, float *);
+    void (*gru_backward)(size_t, size_t, const float *, const float *, const float *, const float *, float *, float *,
+                         float *);
     void (*elman_tanh_forward)(size_t, size_t, float *, float *, size_t);
     void (*elman_tanh_backward)(size_t, const float *, const float *, float *);
     void (*elman_relu_forward)(size_t, size_t, float *, float *, size_t);

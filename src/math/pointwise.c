@@ -41,18 +41,20 @@ void rr_bias_backward(size_t rows, size_t width, const float *dy, size_t lddy, f
 double rr_sum_squares(size_t count, const float *x) { return table()->sum_squares(count, x); }
 float rr_max_abs(size_t count, const float *x) { return table()->max_abs(count, x); }
 
-void rr_lstm_forward(size_t rows, size_t H, float *gates, const float *c_prev, float *c, float *tanh_c, float *h, size_t ldh) {
+void rr_lstm_forward(size_t rows, size_t H, float *gates, const float *c_prev, float *c, float *tanh_c, float *h,
+                     size_t ldh) {
     table()->lstm_forward(rows, H, gates, c_prev, c, tanh_c, h, ldh);
 }
-void rr_lstm_backward(size_t rows, size_t H, const float *gates, const float *c_prev, const float *tanh_c, const float *dh,
-                      float *dc, float *dgates) {
+void rr_lstm_backward(size_t rows, size_t H, const float *gates, const float *c_prev, const float *tanh_c,
+                      const float *dh, float *dc, float *dgates) {
     table()->lstm_backward(rows, H, gates, c_prev, tanh_c, dh, dc, dgates);
 }
-void rr_gru_forward(size_t rows, size_t H, float *gates_x, const float *gates_h, const float *h_prev, float *h, size_t ldh) {
+void rr_gru_forward(size_t rows, size_t H, float *gates_x, const float *gates_h, const float *h_prev, float *h,
+                    size_t ldh) {
     table()->gru_forward(rows, H, gates_x, gates_h, h_prev, h, ldh);
 }
-void rr_gru_backward(size_t rows, size_t H, const float *gates, const float *gates_h, const float *h_prev, const float *dh,
-                     float *dgates_x, float *dgates_h, float *dh_prev) {
+void rr_gru_backward(size_t rows, size_t H, const float *gates, const float *gates_h, const float *h_prev,
+                     const float *dh, float *dgates_x, float *dgates_h, float *dh_prev) {
     table()->gru_backward(rows, H, gates, gates_h, h_prev, dh, dgates_x, dgates_h, dh_prev);
 }
 void rr_elman_tanh_forward(size_t rows, size_t H, float *gates, float *h, size_t ldh) {
@@ -68,17 +70,20 @@ void rr_elman_relu_backward(size_t count, const float *h, const float *dh, float
     table()->elman_relu_backward(count, h, dh, dgates);
 }
 
-void rr_softmax_nll(size_t rows, size_t width, float *logits, size_t ld, const int32_t *targets, float scale, double *nll) {
+void rr_softmax_nll(size_t rows, size_t width, float *logits, size_t ld, const int32_t *targets, float scale,
+                    double *nll) {
     table()->softmax_nll(rows, width, logits, ld, targets, scale, nll);
 }
 void rr_softmax(size_t width, float *logits) { table()->softmax(width, logits); }
-void rr_sigmoid_bce(size_t rows, size_t width, float *logits, size_t ld, const float *targets, float scale, double *nll) {
+void rr_sigmoid_bce(size_t rows, size_t width, float *logits, size_t ld, const float *targets, float scale,
+                    double *nll) {
     table()->sigmoid_bce(rows, width, logits, ld, targets, scale, nll);
 }
 void rr_squared_error(size_t rows, size_t width, float *y, size_t ld, const float *targets, float scale, double *loss) {
     table()->squared_error(rows, width, y, ld, targets, scale, loss);
 }
-void rr_adam_update(size_t count, const rr_adam_step *step, const float *grad, float *weight, float *exp_avg, float *exp_avg_sq) {
+void rr_adam_update(size_t count, const rr_adam_step *step, const float *grad, float *weight, float *exp_avg,
+                    float *exp_avg_sq) {
     table()->adam_update(count, step, grad, weight, exp_avg, exp_avg_sq);
 }
 void rr_sgd_update(size_t count, const rr_sgd_step *step, const float *grad, float *weight, float *momentum_buffer) {

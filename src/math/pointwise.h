@@ -1,7 +1,7 @@
 /*
  * Element-wise kernels of the cells and of the optimisers, and reductions. Built for a portable baseline, AVX2+FMA and
- * AVX-512, chosen at start by CPUID; all three give the same bits (fma explicit, no contraction, sums over 16 virtual lanes
- * in a fixed order, own polynomials for exp, sigmoid, tanh and log: no libm result reaches a parameter).
+ * AVX-512, chosen at start by CPUID; all three give the same bits (fma explicit, no contraction, sums over 16 virtual
+ * lanes in a fixed order, own polynomials for exp, sigmoid, tanh and log: no libm result reaches a parameter).
  */
 #ifndef RR_MATH_POINTWISE_H
 #define RR_MATH_POINTWISE_H
@@ -36,28 +36,30 @@ float rr_max_abs(size_t count, const float *x);
  * gates [rows, 4H] hold the pre-activations i,f,g,o on entry and the activations on return.
  * c_prev [rows, H], c [rows, H], tanh_c [rows, H] (saved for backward), h [rows, H] with row stride ldh.
  */
-void rr_lstm_forward(size_t rows, size_t H, float *gates, const float *c_prev, float *c, float *tanh_c, float *h, size_t ldh);
+void rr_lstm_forward(size_t rows, size_t H, float *gates, const float *c_prev, float *c, float *tanh_c, float *h,
+                     size_t ldh);
 
 /**
- * The mirror. dh [rows, H]: gradient of h (all that reaches it); dc [rows, H]: gradient of c from the step after, on entry;
- * gradient of c_prev on return. gates hold activations; dgates [rows, 4H] gets gradients of the pre-activations.
+ * The mirror. dh [rows, H]: gradient of h (all that reaches it); dc [rows, H]: gradient of c from the step after, on
+ * entry; gradient of c_prev on return. gates hold activations; dgates [rows, 4H] gets gradients of the pre-activations.
  */
-void rr_lstm_backward(size_t rows, size_t H, const float *gates, const float *c_prev, const float *tanh_c, const float *dh,
-                      float *dc, float *dgates);
+void rr_lstm_backward(size_t rows, size_t H, const float *gates, const float *c_prev, const float *tanh_c,
+                      const float *dh, float *dc, float *dgates);
 
 /**
  * GRU (Cho et al. 2014, PyTorch's variant: n = tanh(W_in x + b_in + r * (W_hn h + b_hn)), h' = (1-z) n + z h).
  * gates_x [rows, 3H]: r,z,n parts from the input (biases in), activations r,z,n on return.
  * gates_h [rows, 3H]: r,z,n parts from h (biases in); the n part, before the product with r, is saved for backward.
  */
-void rr_gru_forward(size_t rows, size_t H, float *gates_x, const float *gates_h, const float *h_prev, float *h, size_t ldh);
+void rr_gru_forward(size_t rows, size_t H, float *gates_x, const float *gates_h, const float *h_prev, float *h,
+                    size_t ldh);
 
 /**
- * dh [rows, H]: gradient of h. dgates_x, dgates_h [rows, 3H]: gradients of both pre-activations. dh_prev [rows, H] gets the
- * direct part z * dh (what goes through gates_h is added by the recurrent product).
+ * dh [rows, H]: gradient of h. dgates_x, dgates_h [rows, 3H]: gradients of both pre-activations. dh_prev [rows, H] gets
+ * the direct part z * dh (what goes through gates_h is added by the recurrent product).
  */
-void rr_gru_backward(size_t rows, size_t H, const float *gates, const float *gates_h, const float *h_prev, const float *dh,
-                     float *dgates_x, float *dgates_h, float *dh_prev);
+void rr_gru_backward(size_t rows, size_t H, const float *gates, const float *gates_h, const float *h_prev,
+                     const float *dh, float *dgates_x, float *dgates_h, float *dh_prev);
 
 /** Elman RNN: h = tanh(gates) or relu(gates); gates [rows, H] keep h. Backward: dgates = dh * f'(h). */
 void rr_elman_tanh_forward(size_t rows, size_t H, float *gates, float *h, size_t ldh);
@@ -72,27 +74,32 @@ void rr_elman_relu_backward(size_t count, const float *h, const float *dh, float
  * nll: [rows] double, loss of each row (0 without target). Log-sum-exp is shifted by the maximum.
  */
 enum { RR_NO_TARGET = -1 };
-void rr_softmax_nll(size_t rows, size_t width, float *logits, size_t ld, const int32_t *targets, float scale, double *nll);
+void rr_softmax_nll(size_t rows, size_t width, float *logits, size_t ld, const int32_t *targets, float scale,
+                    double *nll);
 
 /** Softmax of one row, in place. */
 void rr_softmax(size_t width, float *logits);
 
-/** Sigmoid + binary cross-entropy: targets in [0, 1] [rows, width]; gradients in place as above; nll [rows]: sum over width. */
-void rr_sigmoid_bce(size_t rows, size_t width, float *logits, size_t ld, const float *targets, float scale, double *nll);
+/** Sigmoid + binary cross-entropy: targets in [0, 1] [rows, width]; gradients in place as above; nll [rows]: sum over
+ * width. */
+void rr_sigmoid_bce(size_t rows, size_t width, float *logits, size_t ld, const float *targets, float scale,
+                    double *nll);
 
-/** Identity head with squared error: y [rows, width] -> scale * 2 * (y - target) in place; loss [rows]: sum of squares. */
+/** Identity head with squared error: y [rows, width] -> scale * 2 * (y - target) in place; loss [rows]: sum of squares.
+ */
 void rr_squared_error(size_t rows, size_t width, float *y, size_t ld, const float *targets, float scale, double *loss);
 
 /** One pass of Adam over memory (Kingma & Ba 2015; decoupled decay: Loshchilov & Hutter 2019). See optim/adam.c. */
 typedef struct rr_adam_step {
-    float grad_scale;    /* clip factor, multiplies the gradient */
+    float grad_scale; /* clip factor, multiplies the gradient */
     float lr;
     float beta1, beta2, eps;
     float bias_correction1, bias_correction2_sqrt; /* 1 - beta1^t; sqrt(1 - beta2^t) */
-    float weight_decay;  /* added to the gradient (Adam), or times lr off the weight (AdamW) */
-    int decoupled;       /* AdamW */
+    float weight_decay; /* added to the gradient (Adam), or times lr off the weight (AdamW) */
+    int decoupled;      /* AdamW */
 } rr_adam_step;
-void rr_adam_update(size_t count, const rr_adam_step *step, const float *grad, float *weight, float *exp_avg, float *exp_avg_sq);
+void rr_adam_update(size_t count, const rr_adam_step *step, const float *grad, float *weight, float *exp_avg,
+                    float *exp_avg_sq);
 
 /** SGD as PyTorch's: momentum buffer is NULL without momentum; first: the buffer starts as the gradient. */
 typedef struct rr_sgd_step {

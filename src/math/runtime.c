@@ -17,8 +17,8 @@ rr_isa rr_isa_best(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
+    if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
         return RR_ISA_AVX512;
     if (avx2) return RR_ISA_AVX2;
 #endif
@@ -58,7 +58,8 @@ void rr_math_thread_start(void) {
 }
 
 rr_status rr_math_open(size_t threads) {
-    if (threads == 0 || threads > 1024) return rr_fail(RR_ERR_INPUT, "%zu BLAS threads: must be >= 1 and <= 1024", threads);
+    if (threads == 0 || threads > 1024)
+        return rr_fail(RR_ERR_INPUT, "%zu BLAS threads: must be >= 1 and <= 1024", threads);
     openblas_set_num_threads((int)threads);
     rr_math_thread_start();
     return RR_OK;
@@ -70,10 +71,12 @@ const char *rr_math_notice(void) {
     if (better == NULL) return NULL;
     const char *variable = getenv("OPENBLAS_CORETYPE");
     if (variable != NULL)
-        snprintf(text, sizeof text, "OPENBLAS_CORETYPE=%s is set and respected; this processor has %s, where %s would be faster", variable,
+        snprintf(text, sizeof text,
+                 "OPENBLAS_CORETYPE=%s is set and respected; this processor has %s, where %s would be faster", variable,
                  rr_isa_name(rr_isa_best()), better);
     else
-        snprintf(text, sizeof text, "OpenBLAS uses its %s kernels on a processor with %s; OPENBLAS_CORETYPE=%s would be faster", core,
+        snprintf(text, sizeof text,
+                 "OpenBLAS uses its %s kernels on a processor with %s; OPENBLAS_CORETYPE=%s would be faster", core,
                  rr_isa_name(rr_isa_best()), better);
     return text;
 }
@@ -91,7 +94,8 @@ const char *rr_math_blas_name(void) {
     char version[64];
     int threads = openblas_get_num_threads();
     library_version(version, sizeof version);
-    snprintf(text, sizeof text, "%s %s, %d thread%s", version, openblas_get_corename(), threads, threads == 1 ? "" : "s");
+    snprintf(text, sizeof text, "%s %s, %d thread%s", version, openblas_get_corename(), threads,
+             threads == 1 ? "" : "s");
     return text;
 }
 

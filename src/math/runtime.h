@@ -18,13 +18,14 @@ rr_isa rr_isa_used(void);
 const char *rr_isa_name(rr_isa isa);
 
 /**
- * Call first in main(), before any thread and before MPI_Init. If OpenBLAS chose kernels below what CPUID reports and the
- * environment does not name a core type, sets OPENBLAS_CORETYPE and runs the program again (does not return then). One that
- * is set is respected; what it costs is worded in rr_math_notice().
+ * Call first in main(), before any thread and before MPI_Init. If OpenBLAS chose kernels below what CPUID reports and
+ * the environment does not name a core type, sets OPENBLAS_CORETYPE and runs the program again (does not return then).
+ * One that is set is respected; what it costs is worded in rr_math_notice().
  */
 void rr_math_start(char **argv);
 
-/** After rr_math_start, once per process: FTZ and DAZ, BLAS threads, kernel level. Other threads call rr_math_thread_start. */
+/** After rr_math_start, once per process: FTZ and DAZ, BLAS threads, kernel level. Other threads call
+ * rr_math_thread_start. */
 rr_status rr_math_open(size_t threads);
 
 /** FTZ and DAZ for the calling thread. */

@@ -20,7 +20,8 @@ struct rr_model {
 static rr_status open_task(rr_model *model) {
     const char *yaml = rr_safetensors_meta(model->file, "config");
     const char *vocab = rr_safetensors_meta(model->file, "vocab");
-    if (yaml == NULL || vocab == NULL) return rr_fail(RR_ERR_INPUT, "is not a checkpoint of ringrnn: it holds no config");
+    if (yaml == NULL || vocab == NULL)
+        return rr_fail(RR_ERR_INPUT, "is not a checkpoint of ringrnn: it holds no config");
     RR_TRY(rr_config_parse("config", yaml, strlen(yaml), NULL, 0, &model->config));
     RR_TRY(rr_config_bind(model->config, &rr_task_section, &model->task_config));
     RR_TRY(rr_config_bind(model->config, &rr_data_section, &model->data_config));

@@ -29,12 +29,13 @@ rr_status rr_weights_read(const rr_safetensors *file, const rr_params *params, c
     return RR_OK;
 }
 
-void rr_weights_describe(const rr_params *params, const char *prefix, const float *values, char (*names)[RR_PARAM_NAME + 32],
-                         rr_tensor *out) {
+void rr_weights_describe(const rr_params *params, const char *prefix, const float *values,
+                         char (*names)[RR_PARAM_NAME + 32], rr_tensor *out) {
     for (size_t i = 0; i < params->count; i++) {
         const rr_param *param = &params->items[i];
         snprintf(names[i], sizeof names[i], "%s%s", prefix, param->name);
-        out[i] = (rr_tensor){.name = names[i], .dtype = RR_F32, .dim_count = param->dim_count, .data = values + param->offset};
+        out[i] = (rr_tensor){
+            .name = names[i], .dtype = RR_F32, .dim_count = param->dim_count, .data = values + param->offset};
         memcpy(out[i].dims, param->dims, sizeof param->dims);
     }
 }

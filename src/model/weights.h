@@ -18,7 +18,7 @@ rr_status rr_weights_read(const rr_safetensors *file, const rr_params *params, c
  * @param[in,out] names  keeps the names; must live as long as the tensors, and hold all names before the first is used:
  *                       [params->count][RR_PARAM_NAME + 32]
  */
-void rr_weights_describe(const rr_params *params, const char *prefix, const float *values, char (*names)[RR_PARAM_NAME + 32],
-                         rr_tensor *out);
+void rr_weights_describe(const rr_params *params, const char *prefix, const float *values,
+                         char (*names)[RR_PARAM_NAME + 32], rr_tensor *out);
 
 #endif

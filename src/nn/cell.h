@@ -8,8 +8,8 @@
 /** One time step of `rows` rows; the pointers are slices of what rnn.c keeps. All [rows, ...] arrays are contiguous. */
 typedef struct rr_cell_step {
     size_t rows, H;
-    float *gates;        /* [rows, gates * H]: input part with biases on entry of forward; activations after */
-    float *recurrent;    /* [rows, gates * H]: recurrent part, only where the cell keeps them apart (separate_recurrent) */
+    float *gates;     /* [rows, gates * H]: input part with biases on entry of forward; activations after */
+    float *recurrent; /* [rows, gates * H]: recurrent part, only where the cell keeps them apart (separate_recurrent) */
     const float *h_prev; /* [rows, H] */
     const float *c_prev; /* [rows, H], cells with two states */
     float *c;            /* [rows, H], cells with two states */
@@ -17,15 +17,15 @@ typedef struct rr_cell_step {
     float *h;            /* [rows, H] with row stride ldh */
     size_t ldh;
     /* backward */
-    const float *dh;       /* [rows, H]: all that reaches h */
-    float *dc;             /* [rows, H]: of c on entry, of c_prev on return */
-    float *dgates;         /* [rows, gates * H] */
-    float *drecurrent;     /* [rows, gates * H] where separate_recurrent; else the same as dgates */
-    float *dh_prev;        /* [rows, H]: direct part, where direct_dh_prev; the recurrent product is added to it */
+    const float *dh;   /* [rows, H]: all that reaches h */
+    float *dc;         /* [rows, H]: of c on entry, of c_prev on return */
+    float *dgates;     /* [rows, gates * H] */
+    float *drecurrent; /* [rows, gates * H] where separate_recurrent; else the same as dgates */
+    float *dh_prev;    /* [rows, H]: direct part, where direct_dh_prev; the recurrent product is added to it */
 } rr_cell_step;
 
 typedef struct rr_cell_ops {
-    const char *name;        /* "lstm" */
+    const char *name; /* "lstm" */
     const char *help;
     size_t gates;            /* 4, 3, 1 */
     size_t states;           /* 2 for lstm (h, c), else 1 */

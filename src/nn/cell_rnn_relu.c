@@ -6,5 +6,10 @@ static void forward(const rr_cell_step *s) { rr_elman_relu_forward(s->rows, s->H
 
 static void backward(const rr_cell_step *s) { rr_elman_relu_backward(s->rows * s->H, s->gates, s->dh, s->dgates); }
 
-const rr_cell_ops rr_cell_rnn_relu = {.name = "rnn_relu", .help = "Elman network with relu", .gates = 1, .states = 1,
-                                   .forget_gate = -1, .forward = forward, .backward = backward};
+const rr_cell_ops rr_cell_rnn_relu = {.name = "rnn_relu",
+                                      .help = "Elman network with relu",
+                                      .gates = 1,
+                                      .states = 1,
+                                      .forget_gate = -1,
+                                      .forward = forward,
+                                      .backward = backward};

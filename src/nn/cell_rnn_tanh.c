@@ -6,5 +6,10 @@ static void forward(const rr_cell_step *s) { rr_elman_tanh_forward(s->rows, s->H
 
 static void backward(const rr_cell_step *s) { rr_elman_tanh_backward(s->rows * s->H, s->gates, s->dh, s->dgates); }
 
-const rr_cell_ops rr_cell_rnn_tanh = {.name = "rnn_tanh", .help = "Elman network with tanh", .gates = 1, .states = 1,
-                                   .forget_gate = -1, .forward = forward, .backward = backward};
+const rr_cell_ops rr_cell_rnn_tanh = {.name = "rnn_tanh",
+                                      .help = "Elman network with tanh",
+                                      .gates = 1,
+                                      .states = 1,
+                                      .forget_gate = -1,
+                                      .forward = forward,
+                                      .backward = backward};

@@ -19,8 +19,8 @@ void rr_dropout_apply(const rr_dropout *dropout, uint32_t site, float p, const r
             for (size_t block = 0; block < blocks; block++) {
                 /* The step takes 40 bits and the site 24; rows and places in a row take 32 each. */
                 uint64_t where = (uint64_t)t * blocks + block;
-                uint32_t counter[4] = {(uint32_t)dropout->step, (uint32_t)(dropout->step >> 32 & 0xff) | site << 8, (uint32_t)id,
-                                       (uint32_t)where};
+                uint32_t counter[4] = {(uint32_t)dropout->step, (uint32_t)(dropout->step >> 32 & 0xff) | site << 8,
+                                       (uint32_t)id, (uint32_t)where};
                 uint32_t words[4];
                 rr_philox(dropout->seed ^ (id >> 32) ^ (where >> 32 << 16), RR_RNG_DROPOUT, counter, words);
                 size_t end = width - 4 * block < 4 ? width - 4 * block : 4;

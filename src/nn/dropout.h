@@ -1,4 +1,5 @@
-/* Inverted dropout (Srivastava et al. 2014) whose mask is a function of (seed, step, site, global row, time, unit) alone. */
+/* Inverted dropout (Srivastava et al. 2014) whose mask is a function of (seed, step, site, global row, time, unit)
+ * alone. */
 #ifndef RR_NN_DROPOUT_H
 #define RR_NN_DROPOUT_H
 
@@ -13,8 +14,8 @@ typedef struct rr_dropout {
 } rr_dropout;
 
 /**
- * y = x * mask / (1 - p), for x [total, width] over a batch; x == y is fine. The mask is computed anew each time, so backward
- * is the same call on the gradient. p = 0 or dropout NULL copies (or does nothing in place).
+ * y = x * mask / (1 - p), for x [total, width] over a batch; x == y is fine. The mask is computed anew each time, so
+ * backward is the same call on the gradient. p = 0 or dropout NULL copies (or does nothing in place).
  *
  * @param[in] site  number of the place in the model; each has its own mask
  */

@@ -12,10 +12,12 @@ typedef struct rr_embedding {
 } rr_embedding;
 
 /** Adds "<prefix>.weight". */
-rr_status rr_embedding_declare(rr_embedding *embedding, rr_params *params, const char *prefix, size_t vocab_size, size_t size);
+rr_status rr_embedding_declare(rr_embedding *embedding, rr_params *params, const char *prefix, size_t vocab_size,
+                               size_t size);
 
 /** y [count, size] = weight[tokens[count]] */
-void rr_embedding_forward(const rr_embedding *embedding, const rr_params *params, const int32_t *tokens, size_t count, float *y);
+void rr_embedding_forward(const rr_embedding *embedding, const rr_params *params, const int32_t *tokens, size_t count,
+                          float *y);
 
 /** Adds dy [count, size] to the rows of the gradient, in order of index (deterministic). Does not call hooks. */
 void rr_embedding_backward(const rr_embedding *embedding, const rr_params *params, const int32_t *tokens, size_t count,

@@ -25,7 +25,8 @@ static double uniform(const stream *s, size_t index) {
 static double normal(const stream *s, size_t index) {
     uint32_t counter[4] = {(uint32_t)(index / 2), (uint32_t)((uint64_t)(index / 2) >> 32), 1, 0}, words[4];
     rr_philox(s->seed, RR_RNG_INIT, counter, words);
-    double radius = sqrt(-2 * log(((double)words[0] + 0.5) * 0x1p-32)), angle = 2 * 3.14159265358979323846 * (double)words[1] * 0x1p-32;
+    double radius = sqrt(-2 * log(((double)words[0] + 0.5) * 0x1p-32)),
+           angle = 2 * 3.14159265358979323846 * (double)words[1] * 0x1p-32;
     return radius * (index % 2 == 0 ? cos(angle) : sin(angle));
 }
 
@@ -67,7 +68,9 @@ static rr_status fill_orthogonal(const stream *s, const rr_param *param, float *
 static rr_status fill(const rr_init_config *config, const stream *s, const rr_param *param, float *out) {
     bool bias = param->kind == RR_PARAM_BIAS || param->kind == RR_PARAM_GATE_BIAS;
     switch ((rr_init_scheme)config->scheme) {
-    case RR_INIT_UNIFORM: fill_uniform(s, config->range, param->count, out); break;
+    case RR_INIT_UNIFORM:
+        fill_uniform(s, config->range, param->count, out);
+        break;
     case RR_INIT_PYTORCH:
         if (param->kind == RR_PARAM_EMBEDDING)
             for (size_t i = 0; i < param->count; i++) out[i] = (float)normal(s, i);

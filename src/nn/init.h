@@ -7,10 +7,10 @@
 #include "nn/params.h"
 
 typedef enum rr_init_scheme {
-    RR_INIT_UNIFORM,    /* all parameters uniform in [-range, range) (Zaremba et al. 2014) */
-    RR_INIT_PYTORCH,    /* uniform +-1/sqrt(fan_in), embeddings normal(0, 1) */
-    RR_INIT_XAVIER,     /* matrices Glorot & Bengio 2010 uniform, gate by gate; biases 0; embeddings as matrices */
-    RR_INIT_ORTHOGONAL  /* recurrent matrices orthogonal gate by gate (Saxe et al. 2014), others xavier; biases 0 */
+    RR_INIT_UNIFORM,   /* all parameters uniform in [-range, range) (Zaremba et al. 2014) */
+    RR_INIT_PYTORCH,   /* uniform +-1/sqrt(fan_in), embeddings normal(0, 1) */
+    RR_INIT_XAVIER,    /* matrices Glorot & Bengio 2010 uniform, gate by gate; biases 0; embeddings as matrices */
+    RR_INIT_ORTHOGONAL /* recurrent matrices orthogonal gate by gate (Saxe et al. 2014), others xavier; biases 0 */
 } rr_init_scheme;
 
 typedef struct rr_init_config {

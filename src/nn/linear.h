@@ -12,7 +12,8 @@ typedef struct rr_linear {
     size_t bias;   /* index, or (size_t)-1 */
 } rr_linear;
 
-/** Adds "<prefix>.weight" (unless tied_weight is a parameter's index; (size_t)-1 for none) and "<prefix>.bias" if has_bias. */
+/** Adds "<prefix>.weight" (unless tied_weight is a parameter's index; (size_t)-1 for none) and "<prefix>.bias" if
+ * has_bias. */
 rr_status rr_linear_declare(rr_linear *linear, rr_params *params, const char *prefix, size_t in_size, size_t out_size,
                             bool has_bias, size_t tied_weight);
 

@@ -9,11 +9,11 @@ enum { RR_PARAM_DIMS = 4, RR_PARAM_NAME = 96 };
 
 /** How a parameter is initialised; schemes treat them differently (nn/init.h). */
 typedef enum rr_param_kind {
-    RR_PARAM_WEIGHT,        /* matrix [out, in] */
-    RR_PARAM_RECURRENT,     /* matrix [gates * H, H] */
+    RR_PARAM_WEIGHT,    /* matrix [out, in] */
+    RR_PARAM_RECURRENT, /* matrix [gates * H, H] */
     RR_PARAM_BIAS,
-    RR_PARAM_GATE_BIAS,     /* bias of a cell, [gates * H] */
-    RR_PARAM_EMBEDDING      /* [vocabulary, size] */
+    RR_PARAM_GATE_BIAS, /* bias of a cell, [gates * H] */
+    RR_PARAM_EMBEDDING  /* [vocabulary, size] */
 } rr_param_kind;
 
 typedef struct rr_param {
@@ -30,7 +30,8 @@ typedef struct rr_param {
 
 /**
  * Parameters are declared in the order in which backward finishes their gradients (head first, then the layers from the
- * top, embeddings last), so that a gradient bucket is a contiguous range. The arenas are borrowed: the trainer owns them.
+ * top, embeddings last), so that a gradient bucket is a contiguous range. The arenas are borrowed: the trainer owns
+ * them.
  */
 typedef struct rr_params {
     rr_param *items;

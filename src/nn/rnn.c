@@ -29,8 +29,8 @@ void rr_rnn_free(rr_rnn *rnn) {
     free(rnn);
 }
 
-static rr_status declare(rr_params *params, const char *prefix, const char *what, size_t layer, size_t direction, rr_param param,
-                         size_t *index) {
+static rr_status declare(rr_params *params, const char *prefix, const char *what, size_t layer, size_t direction,
+                         rr_param param, size_t *index) {
     snprintf(param.name, sizeof param.name, "%s.%s_l%zu%s", prefix, what, layer, direction == 1 ? "_reverse" : "");
     return rr_params_add(params, &param, index);
 }
@@ -41,8 +41,12 @@ rr_status rr_rnn_declare(rr_rnn *rnn, rr_params *params, const char *prefix) {
     for (size_t l = rnn->spec.num_layers; l-- > 0;)
         for (size_t d = 0; d < rnn->directions; d++) {
             rr_rnn_pass *pass = &rnn->layers[l].pass[d];
-            rr_param param = {.kind = RR_PARAM_WEIGHT, .dims = {cell->gates * H, rnn->layers[l].input_size}, .dim_count = 2,
-                              .fan_in = H, .gates = cell->gates, .forget_gate = cell->forget_gate};
+            rr_param param = {.kind = RR_PARAM_WEIGHT,
+                              .dims = {cell->gates * H, rnn->layers[l].input_size},
+                              .dim_count = 2,
+                              .fan_in = H,
+                              .gates = cell->gates,
+                              .forget_gate = cell->forget_gate};
             RR_TRY(declare(params, prefix, "weight_ih", l, d, param, &pass->weight_ih));
             param.kind = RR_PARAM_RECURRENT;
             param.dims[1] = H;

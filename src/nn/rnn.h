@@ -18,8 +18,9 @@ typedef struct rr_rnn_spec {
     size_t num_layers;
     bool bidirectional;
     bool bias;
-    float dropout;        /* between layers: on the output of every layer but the last */
-    uint32_t dropout_layer; /* number of the first dropout site in RR_RNG_DROPOUT counters; layer l uses dropout_layer + l */
+    float dropout; /* between layers: on the output of every layer but the last */
+    uint32_t
+        dropout_layer; /* number of the first dropout site in RR_RNG_DROPOUT counters; layer l uses dropout_layer + l */
 } rr_rnn_spec;
 
 typedef struct rr_rnn rr_rnn;
@@ -43,9 +44,10 @@ size_t rr_rnn_state_size(const rr_rnn *rnn);
  * Forward over a batch.
  *
  * @param[in] x          [total, input_size]; must live until backward
- * @param[in] state      [states, num_layers * directions, B, H] initial h (and c), or NULL for zeros; order of layers as PyTorch
- * @param[out] state_out same shape: state of each row after its last step (forward) or first (reverse); NULL if not wanted;
- *                       may be the same memory as state
+ * @param[in] state      [states, num_layers * directions, B, H] initial h (and c), or NULL for zeros; order of layers
+ * as PyTorch
+ * @param[out] state_out same shape: state of each row after its last step (forward) or first (reverse); NULL if not
+ * wanted; may be the same memory as state
  * @param[in] dropout    NULL: none (evaluation)
  * @return [total, directions * H], owned by the rnn, valid until the next forward
  */

@@ -6,13 +6,13 @@
 #include "nn/rnn_parts.h"
 
 /*
- * Gradients of the gates of one direction, [total, GH], step after step against its time. dy [total, D * H] is the gradient
- * of the layer's output; dh_end, dc_end those of the state after the last step, dh_start, dc_start get those of the initial
- * state (each [rows, H] or NULL).
+ * Gradients of the gates of one direction, [total, GH], step after step against its time. dy [total, D * H] is the
+ * gradient of the layer's output; dh_end, dc_end those of the state after the last step, dh_start, dc_start get those
+ * of the initial state (each [rows, H] or NULL).
  */
-static void time_loop(rr_rnn *rnn, const rr_rnn_pass *pass, const rr_params *params, const rr_sequence *s, size_t direction,
-                      const float *dy, const float *dh_end, const float *dc_end, float *dh_start, float *dc_start,
-                      const rr_hooks *hooks) {
+static void time_loop(rr_rnn *rnn, const rr_rnn_pass *pass, const rr_params *params, const rr_sequence *s,
+                      size_t direction, const float *dy, const float *dh_end, const float *dc_end, float *dh_start,
+                      float *dc_start, const rr_hooks *hooks) {
     const rr_cell_ops *cell = rnn->spec.cell;
     size_t H = rnn->spec.hidden_size, GH = cell->gates * H, D = rnn->directions, running = 0;
     for (size_t i = 0; i < s->steps; i++) {
@@ -21,21 +21,34 @@ static void time_loop(rr_rnn *rnn, const rr_rnn_pass *pass, const rr_params *par
         size_t kept = rows < running ? rows : running;
         if (rows > kept) { /* rows whose last step this is */
             size_t bytes = (rows - kept) * H * sizeof(float);
-            if (dh_end != NULL) memcpy(rnn->dh + kept * H, dh_end + kept * H, bytes);
-            else memset(rnn->dh + kept * H, 0, bytes);
-            if (dc_end != NULL) memcpy(rnn->dc + kept * H, dc_end + kept * H, bytes);
-            else memset(rnn->dc + kept * H, 0, bytes);
+            if (dh_end != NULL)
+                memcpy(rnn->dh + kept * H, dh_end + kept * H, bytes);
+            else
+                memset(rnn->dh + kept * H, 0, bytes);
+            if (dc_end != NULL)
+                memcpy(rnn->dc + kept * H, dc_end + kept * H, bytes);
+            else
+                memset(rnn->dc + kept * H, 0, bytes);
         }
         for (size_t row = 0; row < rows; row++)
             rr_axpy(H, 1.0f, dy + (at + row) * D * H + direction * H, rnn->dh + row * H);
-        float *dgates = rnn->dgates + at * GH, *drecurrent = cell->separate_recurrent ? rnn->drecurrent + at * GH : dgates;
-        rr_cell_step step = {.rows = rows, .H = H, .gates = pass->gates + at * GH,
+        float *dgates = rnn->dgates + at * GH,
+              *drecurrent = cell->separate_recurrent ? rnn->drecurrent + at * GH : dgates;
+        rr_cell_step step = {.rows = rows,
+                             .H = H,
+                             .gates = pass->gates + at * GH,
                              .recurrent = pass->recurrent != NULL ? pass->recurrent + at * GH : NULL,
-                             .h_prev = pass->h_prev + at * H, .c_prev = pass->c_prev != NULL ? pass->c_prev + at * H : NULL,
-                             .extra = pass->extra + at * cell->extra * H, .dh = rnn->dh, .dc = rnn->dc, .dgates = dgates,
-                             .drecurrent = drecurrent, .dh_prev = rnn->dh_before};
+                             .h_prev = pass->h_prev + at * H,
+                             .c_prev = pass->c_prev != NULL ? pass->c_prev + at * H : NULL,
+                             .extra = pass->extra + at * cell->extra * H,
+                             .dh = rnn->dh,
+                             .dc = rnn->dc,
+                             .dgates = dgates,
+                             .drecurrent = drecurrent,
+                             .dh_prev = rnn->dh_before};
         cell->backward(&step);
-        rr_recurrent_backward(rows, GH, H, drecurrent, rr_param_value(params, pass->weight_hh), cell->direct_dh_prev, rnn->dh_before);
+        rr_recurrent_backward(rows, GH, H, drecurrent, rr_param_value(params, pass->weight_hh), cell->direct_dh_prev,
+                              rnn->dh_before);
         float *swap = rnn->dh;
         rnn->dh = rnn->dh_before;
         rnn->dh_before = swap;
@@ -61,13 +74,15 @@ static void weight_gradient(size_t total, size_t GH, size_t width, const float *
     }
 }
 
-static void input_gradient(const rr_rnn *rnn, const rr_rnn_pass *pass, const rr_params *params, size_t input_size, size_t total,
-                           bool accumulate, float *dx, const rr_hooks *hooks) {
-    size_t GH = rnn->spec.cell->gates * rnn->spec.hidden_size, block = rr_rnn_block_rows((double)GH * (double)input_size);
+static void input_gradient(const rr_rnn *rnn, const rr_rnn_pass *pass, const rr_params *params, size_t input_size,
+                           size_t total, bool accumulate, float *dx, const rr_hooks *hooks) {
+    size_t GH = rnn->spec.cell->gates * rnn->spec.hidden_size,
+           block = rr_rnn_block_rows((double)GH * (double)input_size);
     for (size_t first = 0; first < total; first += block) {
         size_t rows = total - first < block ? total - first : block;
-        rr_gemm_backward_input(rows, GH, input_size, rnn->dgates + first * GH, GH, rr_param_value(params, pass->weight_ih), input_size,
-                               accumulate, dx + first * input_size, input_size);
+        rr_gemm_backward_input(rows, GH, input_size, rnn->dgates + first * GH, GH,
+                               rr_param_value(params, pass->weight_ih), input_size, accumulate, dx + first * input_size,
+                               input_size);
         rr_hooks_tick(hooks);
     }
 }
@@ -89,7 +104,8 @@ void rr_rnn_backward(rr_rnn *rnn, const rr_params *params, const rr_sequence *se
                       dstate_out != NULL && two ? dstate_out + c_at : NULL, dstate != NULL ? dstate + h_at : NULL,
                       dstate != NULL && two ? dstate + c_at : NULL, hooks);
             const float *drecurrent = cell->separate_recurrent ? rnn->drecurrent : rnn->dgates;
-            weight_gradient(total, GH, layer->input_size, rnn->dgates, input, rr_param_grad(params, pass->weight_ih), hooks);
+            weight_gradient(total, GH, layer->input_size, rnn->dgates, input, rr_param_grad(params, pass->weight_ih),
+                            hooks);
             weight_gradient(total, GH, H, drecurrent, pass->h_prev, rr_param_grad(params, pass->weight_hh), hooks);
             if (rnn->spec.bias) {
                 rr_bias_backward(total, GH, rnn->dgates, GH, rr_param_grad(params, pass->bias_ih));
@@ -101,8 +117,8 @@ void rr_rnn_backward(rr_rnn *rnn, const rr_params *params, const rr_sequence *se
         }
         if (l == 0) break;
         if (rnn->has_dropout)
-            rr_dropout_apply(&rnn->dropout, rnn->spec.dropout_layer + (uint32_t)l - 1, rnn->spec.dropout, sequence, D * H, d_input,
-                             d_input);
+            rr_dropout_apply(&rnn->dropout, rnn->spec.dropout_layer + (uint32_t)l - 1, rnn->spec.dropout, sequence,
+                             D * H, d_input, d_input);
         if (l > 1 || d_input != dy) memcpy(dy, d_input, total * D * H * sizeof *dy);
     }
 }

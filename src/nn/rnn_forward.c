@@ -1,4 +1,5 @@
-/* Forward of a recurrent stack: one input product over all rows, then one recurrent product and one cell a time step. */
+/* Forward of a recurrent stack: one input product over all rows, then one recurrent product and one cell a time step.
+ */
 #include <string.h>
 
 #include "math/gemm.h"
@@ -6,23 +7,24 @@
 #include "nn/rnn_parts.h"
 
 /* gates [total, GH] = x w_ih^T + b_ih (+ b_hh where the cell adds both parts anyway). */
-static void input_product(const rr_rnn *rnn, const rr_rnn_pass *pass, const rr_params *params, const float *x, size_t input_size,
-                          size_t total, const rr_hooks *hooks) {
+static void input_product(const rr_rnn *rnn, const rr_rnn_pass *pass, const rr_params *params, const float *x,
+                          size_t input_size, size_t total, const rr_hooks *hooks) {
     const rr_cell_ops *cell = rnn->spec.cell;
     size_t GH = cell->gates * rnn->spec.hidden_size, block = rr_rnn_block_rows((double)GH * (double)input_size);
     const float *bias2 = cell->separate_recurrent ? NULL : rr_rnn_bias(params, pass->bias_hh);
     rr_bias_fill(total, GH, rr_rnn_bias(params, pass->bias_ih), bias2, pass->gates, GH);
     for (size_t first = 0; first < total; first += block) {
         size_t rows = total - first < block ? total - first : block;
-        rr_gemm_forward(rows, GH, input_size, x + first * input_size, input_size, rr_param_value(params, pass->weight_ih), input_size,
-                        true, pass->gates + first * GH, GH);
+        rr_gemm_forward(rows, GH, input_size, x + first * input_size, input_size,
+                        rr_param_value(params, pass->weight_ih), input_size, true, pass->gates + first * GH, GH);
         rr_hooks_tick(hooks);
     }
 }
 
 /*
- * The time loop of one direction. h_prev and c_prev keep the state before every step in packed order, so that backward has
- * its weight gradient in one product. Going back in time, rows join when their end is reached, with their initial state.
+ * The time loop of one direction. h_prev and c_prev keep the state before every step in packed order, so that backward
+ * has its weight gradient in one product. Going back in time, rows join when their end is reached, with their initial
+ * state.
  */
 static void time_loop(rr_rnn *rnn, rr_rnn_pass *pass, const rr_params *params, const rr_sequence *s, size_t direction,
                       const float *h0, const float *c0, float *y, float *h_out, float *c_out, const rr_hooks *hooks) {
@@ -37,10 +39,14 @@ static void time_loop(rr_rnn *rnn, rr_rnn_pass *pass, const rr_params *params, c
         if (c_prev != NULL) memcpy(c_prev, rnn->c_step, kept * H * sizeof *c_prev);
         if (rows > kept) { /* rows that start here */
             size_t bytes = (rows - kept) * H * sizeof(float);
-            if (h0 != NULL) memcpy(h_prev + kept * H, h0 + kept * H, bytes);
-            else memset(h_prev + kept * H, 0, bytes);
-            if (c_prev != NULL && c0 != NULL) memcpy(c_prev + kept * H, c0 + kept * H, bytes);
-            else if (c_prev != NULL) memset(c_prev + kept * H, 0, bytes);
+            if (h0 != NULL)
+                memcpy(h_prev + kept * H, h0 + kept * H, bytes);
+            else
+                memset(h_prev + kept * H, 0, bytes);
+            if (c_prev != NULL && c0 != NULL)
+                memcpy(c_prev + kept * H, c0 + kept * H, bytes);
+            else if (c_prev != NULL)
+                memset(c_prev + kept * H, 0, bytes);
         }
         float *recurrent = pass->gates + at * GH;
         if (cell->separate_recurrent) {
@@ -48,9 +54,16 @@ static void time_loop(rr_rnn *rnn, rr_rnn_pass *pass, const rr_params *params, c
             rr_bias_fill(rows, GH, rr_rnn_bias(params, pass->bias_hh), NULL, recurrent, GH);
         }
         rr_recurrent_forward(rows, GH, H, h_prev, rr_param_value(params, pass->weight_hh), recurrent);
-        rr_cell_step step = {.rows = rows, .H = H, .gates = pass->gates + at * GH, .recurrent = recurrent, .h_prev = h_prev,
-                             .c_prev = c_prev, .c = rnn->c_step, .extra = pass->extra + at * cell->extra * H,
-                             .h = y + at * ldh + direction * H, .ldh = ldh};
+        rr_cell_step step = {.rows = rows,
+                             .H = H,
+                             .gates = pass->gates + at * GH,
+                             .recurrent = recurrent,
+                             .h_prev = h_prev,
+                             .c_prev = c_prev,
+                             .c = rnn->c_step,
+                             .extra = pass->extra + at * cell->extra * H,
+                             .h = y + at * ldh + direction * H,
+                             .ldh = ldh};
         cell->forward(&step);
         for (size_t row = 0; row < rows; row++) memcpy(rnn->h_step + row * H, step.h + row * ldh, H * sizeof(float));
         running = rows;

@@ -10,11 +10,11 @@ enum { RR_RNN_TICK_MACS = 200 * 1000 * 1000 };
 /** One direction of one layer. N = max_total packed rows; what is only for training is NULL without it. */
 typedef struct rr_rnn_pass {
     size_t weight_ih, weight_hh, bias_ih, bias_hh; /* indices of parameters; biases (size_t)-1 without bias */
-    float *gates;     /* [N, gates * H] activations */
-    float *recurrent; /* [N, gates * H], cells that keep the recurrent part apart */
-    float *extra;     /* [N, extra * H] */
-    float *h_prev;    /* [N, H]: the state before each step, in the order of the packed rows */
-    float *c_prev;    /* [N, H], cells with two states */
+    float *gates;                                  /* [N, gates * H] activations */
+    float *recurrent;                              /* [N, gates * H], cells that keep the recurrent part apart */
+    float *extra;                                  /* [N, extra * H] */
+    float *h_prev; /* [N, H]: the state before each step, in the order of the packed rows */
+    float *c_prev; /* [N, H], cells with two states */
 } rr_rnn_pass;
 
 typedef struct rr_rnn_layer {

@@ -1,7 +1,7 @@
 /*
- * How a batch of sequences lies in memory: packed and time-major, as in PyTorch's PackedSequence. Rows are sorted by length,
- * longest first, so the rows that are still running at time t are the first active[t]; an array over the batch has `total`
- * rows and none of padding. With equal lengths this is plain [T, B].
+ * How a batch of sequences lies in memory: packed and time-major, as in PyTorch's PackedSequence. Rows are sorted by
+ * length, longest first, so the rows that are still running at time t are the first active[t]; an array over the batch
+ * has `total` rows and none of padding. With equal lengths this is plain [T, B].
  */
 #ifndef RR_NN_SEQUENCE_H
 #define RR_NN_SEQUENCE_H

@@ -11,8 +11,11 @@
 enum { LOGITS_BYTES = 16 << 20, LEAST_HEAD_ROWS = 16 };
 
 static const rr_key keys[] = {
-    {.name = "unit", .type = RR_KEY_ENUM, .offset = RR_VARIANT_FIELD(rr_task_config, rr_lm_config, unit),
-     .preset = "word", .choices = rr_unit_names,
+    {.name = "unit",
+     .type = RR_KEY_ENUM,
+     .offset = RR_VARIANT_FIELD(rr_task_config, rr_lm_config, unit),
+     .preset = "word",
+     .choices = rr_unit_names,
      .help = "what a token is: a byte, a Unicode character, or a word between blanks (each line ends with <eos>)"},
     {.name = NULL},
 };
@@ -20,14 +23,17 @@ static const rr_key keys[] = {
 static rr_lm *self(rr_task *task) { return (rr_lm *)task; }
 static const rr_lm *self_const(const rr_task *task) { return (const rr_lm *)task; }
 
-static const rr_lm_config *own(const rr_task_config *config) { return (const rr_lm_config *)(const void *)&config->own; }
+static const rr_lm_config *own(const rr_task_config *config) {
+    return (const rr_lm_config *)(const void *)&config->own;
+}
 
 static rr_status check(const rr_task_setup *setup) {
     const rr_model_config *model = setup->model;
     if (model->bidirectional)
-        return rr_config_fail(setup->config, "model.bidirectional",
-                              "must be false for a language model: a layer that reads backwards sees the token it is to "
-                              "predict");
+        return rr_config_fail(
+            setup->config, "model.bidirectional",
+            "must be false for a language model: a layer that reads backwards sees the token it is to "
+            "predict");
     if (model->tie_weights && model->embedding_size != model->hidden_size)
         return rr_config_fail(setup->config, "model.tie_weights",
                               "needs model.embedding_size equal to model.hidden_size, got %zu and %zu",
@@ -53,7 +59,8 @@ static rr_status declare(rr_lm *lm) {
     RR_TRY(rr_rnn_declare(lm->rnn, params, "rnn"));
     RR_TRY(rr_embedding_declare(&lm->embedding, params, "embedding", vocab_size, model->embedding_size));
     if (model->tie_weights)
-        RR_TRY(rr_linear_declare(&lm->head, params, "head", model->hidden_size, vocab_size, true, lm->embedding.weight));
+        RR_TRY(
+            rr_linear_declare(&lm->head, params, "head", model->hidden_size, vocab_size, true, lm->embedding.weight));
     return RR_OK;
 }
 
@@ -64,7 +71,8 @@ static rr_status open_streams(rr_lm *lm, const rr_task_setup *setup) {
         lm->floors[split] = (rr_lm_floor){NAN, NAN};
         if (tokens->count == 0) continue;
         bool train = split == RR_SPLIT_TRAIN;
-        if (tokens->count < 2) return rr_config_fail(setup->config, data_keys[split], "holds a single token; two are needed");
+        if (tokens->count < 2)
+            return rr_config_fail(setup->config, data_keys[split], "holds a single token; two are needed");
         size_t rows = train ? lm->global_batch_size : lm->eval_streams;
         if (!train && rows > tokens->count - 1) rows = tokens->count - 1;
         rr_status status = rr_streams_open(tokens->ids, tokens->count, rows, lm->bptt, !train, &lm->streams[split]);
@@ -167,7 +175,8 @@ static rr_status load(rr_task *task, const rr_position *position, size_t begin, 
     rr_lm *lm = self(task);
     const rr_streams *streams = &lm->streams[RR_SPLIT_TRAIN];
     lm->window = position->step_in_epoch;
-    if (position->step_in_epoch == 0 && lm->end > lm->begin) /* each epoch starts from zero states, as at the first step */
+    if (position->step_in_epoch == 0 &&
+        lm->end > lm->begin) /* each epoch starts from zero states, as at the first step */
         memset(lm->carry, 0, (lm->end - lm->begin) * lm->state_size * sizeof *lm->carry);
     *count = (rr_loss_count){.targets = 0, .rows = (double)(end - begin)};
     for (size_t row = begin; row < end; row++) count->targets += (double)rr_streams_pairs(streams, lm->window, row);
@@ -175,8 +184,8 @@ static rr_status load(rr_task *task, const rr_position *position, size_t begin, 
 }
 
 /*
- * Embedding to top layer for rows [begin, end) of a window. carry, carry_out: [end - begin, state_size], may be the same.
- * On return lm->top holds [total, H] and `sequence` describes it.
+ * Embedding to top layer for rows [begin, end) of a window. carry, carry_out: [end - begin, state_size], may be the
+ * same. On return lm->top holds [total, H] and `sequence` describes it.
  */
 static void forward(rr_lm *lm, const rr_streams *streams, size_t window, size_t begin, size_t end, const float *carry,
                     float *carry_out, const rr_dropout *dropout, const rr_hooks *hooks, rr_sequence *sequence) {
@@ -186,8 +195,8 @@ static void forward(rr_lm *lm, const rr_streams *streams, size_t window, size_t 
         lm->row_id[rows] = begin + rows;
         rows++;
     }
-    *sequence = (rr_sequence){.rows = rows, .active = lm->active, .offset = lm->offset, .lengths = lm->lengths,
-                              .row_id = lm->row_id};
+    *sequence = (rr_sequence){
+        .rows = rows, .active = lm->active, .offset = lm->offset, .lengths = lm->lengths, .row_id = lm->row_id};
     if (rows == 0) return;
     rr_sequence_fill(lm->lengths, rows, lm->active, lm->offset);
     sequence->steps = lm->lengths[0];
@@ -198,15 +207,16 @@ static void forward(rr_lm *lm, const rr_streams *streams, size_t window, size_t 
     rr_dropout_apply(dropout, 0, (float)lm->model.dropout_input, sequence, lm->model.embedding_size, lm->embedded,
                      lm->embedded);
     gather_state(lm, carry, rows, lm->state);
-    const float *y = rr_rnn_forward(lm->rnn, &lm->base.params, sequence, lm->embedded, lm->state, lm->state, dropout, hooks);
+    const float *y =
+        rr_rnn_forward(lm->rnn, &lm->base.params, sequence, lm->embedded, lm->state, lm->state, dropout, hooks);
     scatter_state(lm, lm->state, rows, carry_out);
     rr_dropout_apply(dropout, (uint32_t)lm->model.num_layers, (float)lm->model.dropout_output, sequence,
                      lm->model.hidden_size, y, lm->top);
 }
 
 /*
- * Head and loss over lm->top [total, H], in blocks of rows: lm->nll [total]; with scale not 0 also the gradients of the head
- * and lm->dtop.
+ * Head and loss over lm->top [total, H], in blocks of rows: lm->nll [total]; with scale not 0 also the gradients of the
+ * head and lm->dtop.
  */
 static void head(rr_lm *lm, size_t total, float scale, const rr_hooks *hooks) {
     const rr_params *params = &lm->base.params;
@@ -308,15 +318,19 @@ static size_t metrics(const rr_task *task, const double sums[RR_TASK_SUMS], rr_m
     return 1 + train_metrics(task, loss, out + 1);
 }
 
-static rr_status vocab_json(const rr_task *task, rr_buffer *out) { return rr_vocab_to_json(self_const(task)->corpus.vocab, out); }
+static rr_status vocab_json(const rr_task *task, rr_buffer *out) {
+    return rr_vocab_to_json(self_const(task)->corpus.vocab, out);
+}
 
 static rr_task_cost cost(const rr_task *task) {
     const rr_lm *lm = self_const(task);
-    rr_rnn_spec spec = {.cell = rr_cells[lm->model.cell], .input_size = lm->model.embedding_size,
-                        .hidden_size = lm->model.hidden_size, .num_layers = lm->model.num_layers};
-    return (rr_task_cost){
-        .macs_per_target = rr_rnn_macs_per_token(&spec) + (double)lm->head.in_size * (double)lm->head.out_size,
-        .targets_per_step = (double)lm->global_batch_size * (double)lm->bptt};
+    rr_rnn_spec spec = {.cell = rr_cells[lm->model.cell],
+                        .input_size = lm->model.embedding_size,
+                        .hidden_size = lm->model.hidden_size,
+                        .num_layers = lm->model.num_layers};
+    return (rr_task_cost){.macs_per_target =
+                              rr_rnn_macs_per_token(&spec) + (double)lm->head.in_size * (double)lm->head.out_size,
+                          .targets_per_step = (double)lm->global_batch_size * (double)lm->bptt};
 }
 
 static void describe(const rr_task *task, rr_buffer *out) {
@@ -340,7 +354,8 @@ static void describe(const rr_task *task, rr_buffer *out) {
 void rr_lm_next(rr_lm *lm, int32_t token, float *state, float *logits) {
     static const uint64_t row_id = 0;
     static const size_t one = 1, offset[2] = {0, 1};
-    rr_sequence sequence = {.steps = 1, .rows = 1, .total = 1, .active = &one, .offset = offset, .lengths = &one, .row_id = &row_id};
+    rr_sequence sequence = {
+        .steps = 1, .rows = 1, .total = 1, .active = &one, .offset = offset, .lengths = &one, .row_id = &row_id};
     rr_embedding_forward(&lm->embedding, &lm->base.params, &token, 1, lm->embedded);
     const float *y = rr_rnn_forward(lm->rnn, &lm->base.params, &sequence, lm->embedded, state, state, NULL, NULL);
     rr_linear_forward(&lm->head, &lm->base.params, 1, y, logits);

@@ -10,8 +10,8 @@ typedef struct rr_lm_floor {
 } rr_lm_floor;
 
 /**
- * Negative log-likelihood of the pairs of `held_out` under unigram and bigram frequencies of `train`, each with one count
- * added to every outcome (Laplace smoothing), so that nothing has probability 0.
+ * Negative log-likelihood of the pairs of `held_out` under unigram and bigram frequencies of `train`, each with one
+ * count added to every outcome (Laplace smoothing), so that nothing has probability 0.
  */
 rr_status rr_lm_floor_count(const rr_tokens *train, const rr_tokens *held_out, size_t vocab_size, rr_lm_floor *out);
 

@@ -31,21 +31,21 @@ typedef struct rr_lm {
 
     /* What plan took. N = bptt * micro_rows packed rows at most. */
     size_t micro_rows;
-    size_t begin, end;   /* rows of the global batch whose state is carried here */
-    size_t state_size;   /* floats of one row's state */
-    size_t head_rows;    /* rows of logits that are held at a time */
-    int32_t *inputs;     /* [N] */
-    int32_t *targets;    /* [N] */
-    float *embedded;     /* [N, E] */
-    float *dembedded;    /* [N, E], training only */
-    float *top;          /* [N, H], after dropout */
-    float *dtop;         /* [N, H], training only */
-    float *logits;       /* [head_rows, V] */
-    double *nll;         /* [N] */
-    float *state;        /* [states, L, micro_rows, H]: as the layers want it */
-    float *carry;        /* [end - begin, state_size]: the state that this step starts from */
-    float *carry_next;   /* same: what it carried out; they change places at commit */
-    float *eval_carry;   /* [micro_rows, state_size] */
+    size_t begin, end;                 /* rows of the global batch whose state is carried here */
+    size_t state_size;                 /* floats of one row's state */
+    size_t head_rows;                  /* rows of logits that are held at a time */
+    int32_t *inputs;                   /* [N] */
+    int32_t *targets;                  /* [N] */
+    float *embedded;                   /* [N, E] */
+    float *dembedded;                  /* [N, E], training only */
+    float *top;                        /* [N, H], after dropout */
+    float *dtop;                       /* [N, H], training only */
+    float *logits;                     /* [head_rows, V] */
+    double *nll;                       /* [N] */
+    float *state;                      /* [states, L, micro_rows, H]: as the layers want it */
+    float *carry;                      /* [end - begin, state_size]: the state that this step starts from */
+    float *carry_next;                 /* same: what it carried out; they change places at commit */
+    float *eval_carry;                 /* [micro_rows, state_size] */
     size_t *active, *offset, *lengths; /* [bptt], [bptt + 1], [micro_rows] */
     uint64_t *row_id;                  /* [micro_rows] */
 

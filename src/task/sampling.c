@@ -26,7 +26,8 @@ void rr_sampler_free(rr_sampler *sampler) {
 
 rr_status rr_sampling_check(const rr_generate_options *options) {
     if (!(options->temperature >= 0) || isinf(options->temperature))
-        return rr_fail(RR_ERR_INPUT, "--temperature %g: must be >= 0 (0 takes the most likely token)", options->temperature);
+        return rr_fail(RR_ERR_INPUT, "--temperature %g: must be >= 0 (0 takes the most likely token)",
+                       options->temperature);
     if (!(options->top_p > 0 && options->top_p <= 1))
         return rr_fail(RR_ERR_INPUT, "--top-p %g: must be > 0 and <= 1", options->top_p);
     return RR_OK;
@@ -95,7 +96,8 @@ int32_t rr_sample(rr_sampler *sampler, const float *logits, const rr_generate_op
         qsort_r(sampler->order, count, sizeof *sampler->order, by_probability, sampler->probabilities);
         double kept = 0;
         size_t keep = 0;
-        while (keep < count && kept < options->top_p * sum) kept += (double)sampler->probabilities[sampler->order[keep++]];
+        while (keep < count && kept < options->top_p * sum)
+            kept += (double)sampler->probabilities[sampler->order[keep++]];
         count = keep;
         sum = kept;
     }

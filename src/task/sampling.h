@@ -22,8 +22,8 @@ void rr_sampler_free(rr_sampler *sampler);
 rr_status rr_sampling_check(const rr_generate_options *options);
 
 /**
- * Draws a class from logits [classes] with the options' temperature, top_k, top_p and seed; index is the number of the draw,
- * so the same (seed, index) draws the same. `banned` (-1: none) is never drawn. Ties go to the lower class.
+ * Draws a class from logits [classes] with the options' temperature, top_k, top_p and seed; index is the number of the
+ * draw, so the same (seed, index) draws the same. `banned` (-1: none) is never drawn. Ties go to the lower class.
  */
 int32_t rr_sample(rr_sampler *sampler, const float *logits, const rr_generate_options *options, uint64_t index,
                   int32_t banned);

@@ -28,10 +28,10 @@ typedef struct rr_task_setup {
     const rr_task_config *task;
     const rr_data_config *data;
     const rr_model_config *model;
-    size_t global_batch_size; /* rows */
-    size_t bptt;              /* time steps a window, tasks with running text */
-    size_t eval_streams;      /* 0: as many as global_batch_size */
-    const char *vocab_json;   /* vocabulary of a checkpoint, or NULL */
+    size_t global_batch_size;   /* rows */
+    size_t bptt;                /* time steps a window, tasks with running text */
+    size_t eval_streams;        /* 0: as many as global_batch_size */
+    const char *vocab_json;     /* vocabulary of a checkpoint, or NULL */
     bool need_train, need_eval; /* which data is read */
 } rr_task_setup;
 
@@ -76,7 +76,8 @@ struct rr_task_ops {
     rr_status (*create)(const rr_task_setup *setup, rr_task **out);
     void (*free)(rr_task *task);
 
-    /** Takes activation memory for micro batches of up to micro_rows rows and the carried state of rows [begin, end). */
+    /** Takes activation memory for micro batches of up to micro_rows rows and the carried state of rows [begin, end).
+     */
     void (*plan)(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin, size_t end, bool training);
 
     uint64_t (*steps_per_epoch)(const rr_task *task);
@@ -85,8 +86,8 @@ struct rr_task_ops {
     rr_status (*load)(rr_task *task, const rr_position *position, size_t begin, size_t end, rr_loss_count *count);
 
     /**
-     * Forward and backward of rows [begin, end) of the batch (global numbers, within those loaded). Gradients of the summed
-     * loss times scale are added to params.grads; *loss gets the sum of the loss over targets, unscaled.
+     * Forward and backward of rows [begin, end) of the batch (global numbers, within those loaded). Gradients of the
+     * summed loss times scale are added to params.grads; *loss gets the sum of the loss over targets, unscaled.
      */
     rr_status (*train)(rr_task *task, size_t begin, size_t end, float scale, const rr_dropout *dropout,
                        const rr_hooks *hooks, double *loss);
@@ -94,12 +95,14 @@ struct rr_task_ops {
     /** The step just trained counts: the state it carried out becomes the state that the next step starts from. */
     void (*commit)(rr_task *task);
 
-    /** Carried state of a row (hidden state of a stream), floats; 0: none. Read and written row by row for checkpoints. */
+    /** Carried state of a row (hidden state of a stream), floats; 0: none. Read and written row by row for checkpoints.
+     */
     size_t (*carry_size)(const rr_task *task);
     void (*carry_read)(const rr_task *task, size_t row, float *out);
     void (*carry_write)(rr_task *task, size_t row, const float *values);
 
-    /** Evaluation is cut into units (streams, examples) that ranks share; each unit fills RR_TASK_SUMS sums. 0: no such data. */
+    /** Evaluation is cut into units (streams, examples) that ranks share; each unit fills RR_TASK_SUMS sums. 0: no such
+     * data. */
     size_t (*eval_units)(const rr_task *task, rr_split split);
     rr_status (*evaluate)(rr_task *task, rr_split split, size_t begin, size_t end, const rr_hooks *hooks,
                           double (*sums)[RR_TASK_SUMS]);

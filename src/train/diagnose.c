@@ -17,18 +17,22 @@ static rr_status search(rr_run *run, float scale, const rr_dropout *dropout) {
     unsigned long long step = run->progress.position.step, epoch = run->progress.position.epoch;
     const char *name = first_non_finite(params, params->values);
     if (name != NULL)
-        return rr_fail(RR_ERR_NUMERIC, "step %llu, epoch %llu: %s holds values that are not finite, made by the update "
-                       "before; a lower optim.lr or train.max_grad_norm may help", step, epoch, name);
+        return rr_fail(RR_ERR_NUMERIC,
+                       "step %llu, epoch %llu: %s holds values that are not finite, made by the update "
+                       "before; a lower optim.lr or train.max_grad_norm may help",
+                       step, epoch, name);
     for (size_t row = run->begin; row < run->end; row++) {
         double loss;
         memset(params->grads, 0, params->total * sizeof *params->grads);
         RR_TRY(run->task->ops->train(run->task, row, row + 1, scale, dropout, NULL, &loss));
         name = first_non_finite(params, params->grads);
         if (isfinite(loss) && name == NULL) continue;
-        return rr_fail(RR_ERR_NUMERIC, "step %llu, epoch %llu: row %zu of the global batch has loss %g and a gradient that "
-                       "is not finite%s%s. The last checkpoint is from before it; a lower optim.lr or train.max_grad_norm "
-                       "may help",
-                       step, epoch, row, loss, name != NULL ? ", first in " : "", name != NULL ? name : "");
+        return rr_fail(
+            RR_ERR_NUMERIC,
+            "step %llu, epoch %llu: row %zu of the global batch has loss %g and a gradient that "
+            "is not finite%s%s. The last checkpoint is from before it; a lower optim.lr or train.max_grad_norm "
+            "may help",
+            step, epoch, row, loss, name != NULL ? ", first in " : "", name != NULL ? name : "");
     }
     return RR_OK;
 }

@@ -45,7 +45,8 @@ static rr_status choose_split(const rr_eval_options *options, evaluation *eval) 
         return rr_fail(RR_ERR_INPUT, "--split %s: allowed are valid and test", options->split);
     }
     if (task->ops->eval_units(task, eval->split) == 0)
-        return rr_fail(RR_ERR_INPUT, "there is no data to evaluate on: give --set data.%s=FILE", rr_split_names[eval->split]);
+        return rr_fail(RR_ERR_INPUT, "there is no data to evaluate on: give --set data.%s=FILE",
+                       rr_split_names[eval->split]);
     return RR_OK;
 }
 

@@ -18,9 +18,10 @@ static rr_status read_config(rr_run *run) {
     status = rr_comm_agree(run->comm, status);
     if (status == RR_OK) status = rr_comm_broadcast(run->comm, 0, &text);
     if (status == RR_OK)
-        status = rr_comm_agree(run->comm, rr_settings_parse(run->options->config_path, rr_buffer_text(&text), text.length,
-                                                            run->options->overrides, run->options->override_count,
-                                                            &run->config, &run->settings));
+        status =
+            rr_comm_agree(run->comm, rr_settings_parse(run->options->config_path, rr_buffer_text(&text), text.length,
+                                                       run->options->overrides, run->options->override_count,
+                                                       &run->config, &run->settings));
     rr_buffer_free(&text);
     return status;
 }
@@ -32,7 +33,8 @@ static rr_status create_task(rr_run *run, const rr_resume *vocab_from) {
     if (vocab_from->found) setup.vocab_json = rr_buffer_text(&vocab_from->vocab);
     rr_status status = rr_tasks[run->settings.task.type]->create(&setup, &run->task);
     if (status == RR_OK) status = rr_settings_check_task(&run->settings, run->config, run->task);
-    if (rr_fault_planted("setup", rr_comm_rank(run->comm), 0)) status = rr_fail(RR_ERR_RUNTIME, "a fault was planted in set-up");
+    if (rr_fault_planted("setup", rr_comm_rank(run->comm), 0))
+        status = rr_fail(RR_ERR_RUNTIME, "a fault was planted in set-up");
     RR_TRY(rr_comm_agree(run->comm, status));
     return rr_comm_compare(run->comm, run->task->data_fingerprint, "the training data that the ranks read");
 }
@@ -76,8 +78,8 @@ static rr_status open_reducer(rr_run *run) {
     size_t *cuts = malloc((params->count + 1) * sizeof *cuts);
     if (cuts == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the gradient buckets");
     for (size_t i = 0; i < params->count; i++) cuts[i] = rr_param_end(params, i);
-    rr_status status = rr_reducer_create(run->comm, &run->settings.dist, params->grads, params->total, cuts, params->count,
-                                         &run->reducer);
+    rr_status status = rr_reducer_create(run->comm, &run->settings.dist, params->grads, params->total, cuts,
+                                         params->count, &run->reducer);
     free(cuts);
     if (status == RR_OK) status = rr_control_create(run->comm, &run->control);
     if (status == RR_OK) rr_reducer_on_tick(run->reducer, tick_control, run->control);
@@ -102,7 +104,8 @@ static rr_status open_outputs(rr_run *run) {
     RR_TRY(rr_store_open(folder, &run->settings.ckpt, &run->store));
     size_t carried = run->task->ops->carry_size(run->task) * run->settings.train.global_batch_size;
     run->carry = calloc(carried + 1, sizeof *run->carry);
-    if (run->carry == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the state of %zu streams", run->settings.train.global_batch_size);
+    if (run->carry == NULL)
+        return rr_fail(RR_ERR_NOMEM, "no memory for the state of %zu streams", run->settings.train.global_batch_size);
     return rr_log_open(folder, &run->settings.log, run->progress.position.step, &run->log);
 }
 
@@ -117,7 +120,8 @@ rr_status rr_run_open(const rr_train_options *options, rr_comm *comm, rr_run *ru
     if (status == RR_OK) status = rr_comm_agree(comm, rr_gemm_self_check());
     if (status == RR_OK) status = rr_resume_find(run, &resume);
     if (status == RR_OK && resume.found) status = rr_resume_check_config(run, &resume);
-    if (status == RR_OK && !resume.found && options->init_from != NULL) status = rr_resume_read(comm, options->init_from, &init);
+    if (status == RR_OK && !resume.found && options->init_from != NULL)
+        status = rr_resume_read(comm, options->init_from, &init);
     if (status == RR_OK) status = create_task(run, resume.found ? &resume : &init);
     if (status != RR_OK) goto free_resume;
 
@@ -133,7 +137,8 @@ rr_status rr_run_open(const rr_train_options *options, rr_comm *comm, rr_run *ru
     else if (init.found)
         status = rr_resume_weights(run, &init);
     else
-        status = rr_comm_agree(comm, rr_init_values(&run->settings.model.init, run->settings.run.seed, &run->task->params));
+        status =
+            rr_comm_agree(comm, rr_init_values(&run->settings.model.init, run->settings.run.seed, &run->task->params));
     if (status == RR_OK) status = rr_comm_agree(comm, open_outputs(run));
     if (status == RR_OK) status = rr_run_banner(run, resume.found ? &resume : &init);
 free_resume:

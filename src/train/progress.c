@@ -43,15 +43,16 @@ rr_status rr_progress_from_json(const char *text, rr_progress *out) {
     rr_progress progress = *out;
     uint64_t finished = 0;
     cJSON *object = cJSON_Parse(text);
-    int ok = get(object, "step", &progress.position.step, NULL) && get(object, "epoch", &progress.position.epoch, NULL) &&
-             get(object, "step_in_epoch", &progress.position.step_in_epoch, NULL) &&
-             get(object, "best_step", &progress.best_step, NULL) &&
-             get(object, "bad_evaluations", &progress.bad_evaluations, NULL) && get(object, "finished", &finished, NULL) &&
-             get(object, "plateau_bad", &progress.schedule.plateau_bad, NULL) &&
-             get(object, "plateau_cooldown", &progress.schedule.plateau_cooldown, NULL) &&
-             get(object, "best_loss", NULL, &progress.best_loss) &&
-             get(object, "plateau_best", NULL, &progress.schedule.plateau_best) &&
-             get(object, "plateau_factor", NULL, &progress.schedule.plateau_factor);
+    int ok =
+        get(object, "step", &progress.position.step, NULL) && get(object, "epoch", &progress.position.epoch, NULL) &&
+        get(object, "step_in_epoch", &progress.position.step_in_epoch, NULL) &&
+        get(object, "best_step", &progress.best_step, NULL) &&
+        get(object, "bad_evaluations", &progress.bad_evaluations, NULL) && get(object, "finished", &finished, NULL) &&
+        get(object, "plateau_bad", &progress.schedule.plateau_bad, NULL) &&
+        get(object, "plateau_cooldown", &progress.schedule.plateau_cooldown, NULL) &&
+        get(object, "best_loss", NULL, &progress.best_loss) &&
+        get(object, "plateau_best", NULL, &progress.schedule.plateau_best) &&
+        get(object, "plateau_factor", NULL, &progress.schedule.plateau_factor);
     cJSON_Delete(object);
     if (!ok) return rr_fail(RR_ERR_INPUT, "the state of the run in the checkpoint cannot be read");
     progress.finished = finished != 0;

@@ -21,8 +21,8 @@ static void describe_resume(const rr_run *run, const rr_resume *from, rr_buffer 
         rr_buffer_printf(text, ", step %llu, epoch %llu", (unsigned long long)run->progress.position.step,
                          (unsigned long long)run->progress.position.epoch);
         if (strcmp(rr_buffer_text(&from->placement), rr_comm_placement_key(run->comm)) != 0)
-            rr_buffer_printf(text, "\n  it ran on %s, now on %s: results agree, but bits may differ", rr_buffer_text(&from->placement),
-                             rr_comm_placement_key(run->comm));
+            rr_buffer_printf(text, "\n  it ran on %s, now on %s: results agree, but bits may differ",
+                             rr_buffer_text(&from->placement), rr_comm_placement_key(run->comm));
         if (strcmp(rr_buffer_text(&from->level), rr_math_level()) != 0)
             rr_buffer_printf(text, "\n  it computed with %s, now with %s: results agree, but bits may differ",
                              rr_buffer_text(&from->level), rr_math_level());
@@ -54,7 +54,9 @@ rr_status rr_run_banner(rr_run *run, const rr_resume *from) {
         rr_log_message(run->log, "%s", rr_buffer_text(&text));
         if (rr_math_notice() != NULL) rr_log_warning(run->log, "%s", rr_math_notice());
         status = rr_config_dump(run->config, &config);
-        rr_event event = {.kind = RR_EVENT_TEXT, .name = "config", .text = rr_buffer_text(&config),
+        rr_event event = {.kind = RR_EVENT_TEXT,
+                          .name = "config",
+                          .text = rr_buffer_text(&config),
                           .step = run->progress.position.step};
         if (status == RR_OK) status = rr_log_write(run->log, &event);
     }
@@ -130,8 +132,12 @@ static void collect(void *ctx, const char *text, size_t length) { rr_buffer_appe
 rr_status rr_run_report_sample(rr_run *run) {
     if (run->task->ops->generate == NULL || !run->settings.log.tensorboard) return RR_OK;
     rr_buffer text = {0};
-    rr_generate_options options = {.max_tokens = SAMPLE_TOKENS, .temperature = 0.8, .top_p = 1, .seed = run->settings.run.seed,
-                                   .emit = collect, .ctx = &text};
+    rr_generate_options options = {.max_tokens = SAMPLE_TOKENS,
+                                   .temperature = 0.8,
+                                   .top_p = 1,
+                                   .seed = run->settings.run.seed,
+                                   .emit = collect,
+                                   .ctx = &text};
     rr_status status = run->task->ops->generate(run->task, &options);
     rr_event event = event_of(run, RR_EVENT_TEXT, "train");
     event.name = "sample";

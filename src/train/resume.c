@@ -1,4 +1,5 @@
-/* Going on from a checkpoint: which one, whether it fits, and putting everything back. Rank 0 reads, all ranks receive. */
+/* Going on from a checkpoint: which one, whether it fits, and putting everything back. Rank 0 reads, all ranks receive.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -13,10 +14,18 @@
 #include "train/run.h"
 
 /* Limits, evaluation, logging, checkpoints and communication may change between two starts of a run. */
-static const char *const may_differ[] = {"*.max_*",          "eval.",           "log.",
-                                         "ckpt.",            "dist.allreduce",  "dist.bucket_mb",
-                                         "dist.threads_per_rank", "dist.timeout_s", "dist.check_every_steps",
-                                         "run.dir",          "run.name",        NULL};
+static const char *const may_differ[] = {"*.max_*",
+                                         "eval.",
+                                         "log.",
+                                         "ckpt.",
+                                         "dist.allreduce",
+                                         "dist.bucket_mb",
+                                         "dist.threads_per_rank",
+                                         "dist.timeout_s",
+                                         "dist.check_every_steps",
+                                         "run.dir",
+                                         "run.name",
+                                         NULL};
 
 void rr_resume_free(rr_resume *resume) {
     rr_safetensors_free(resume->file);
@@ -86,7 +95,8 @@ static rr_status move_aside(rr_run *run) {
             } while (rr_file_exists(rr_buffer_text(&aside)));
             rr_run_lock_release(lock);
             if (rename(folder, rr_buffer_text(&aside)) != 0)
-                status = rr_fail(RR_ERR_RUNTIME, "%s: cannot be moved to %s: %s", folder, rr_buffer_text(&aside), strerror(errno));
+                status = rr_fail(RR_ERR_RUNTIME, "%s: cannot be moved to %s: %s", folder, rr_buffer_text(&aside),
+                                 strerror(errno));
             else
                 fprintf(stderr, "ringrnn: the run that was in %s is now in %s\n", folder, rr_buffer_text(&aside));
         }
@@ -100,7 +110,8 @@ static rr_status move_aside(rr_run *run) {
 static rr_status set_later_aside(const rr_run *run, const rr_safetensors *file) {
     rr_progress then = {0};
     const char *state = rr_safetensors_meta(file, "state");
-    if (state == NULL || rr_progress_from_json(state, &then) != RR_OK) return RR_OK; /* refused later, by share() or restore */
+    if (state == NULL || rr_progress_from_json(state, &then) != RR_OK)
+        return RR_OK; /* refused later, by share() or restore */
     rr_buffer folder = {0}, from = {0}, to = {0};
     rr_status status = RR_OK;
     rr_buffer_printf(&folder, "%s/checkpoints", rr_buffer_text(&run->folder));
@@ -108,7 +119,8 @@ static rr_status set_later_aside(const rr_run *run, const rr_safetensors *file) 
     for (struct dirent *entry; entries != NULL && status == RR_OK && (entry = readdir(entries)) != NULL;) {
         unsigned long long step;
         int end = 0;
-        if (sscanf(entry->d_name, "step-%llu.safetensors%n", &step, &end) != 1 || end == 0 || entry->d_name[end] != 0) continue;
+        if (sscanf(entry->d_name, "step-%llu.safetensors%n", &step, &end) != 1 || end == 0 || entry->d_name[end] != 0)
+            continue;
         if (step <= then.position.step) continue;
         rr_buffer_clear(&from);
         rr_buffer_clear(&to);
@@ -155,15 +167,16 @@ rr_status rr_resume_check_config(const rr_run *run, const rr_resume *resume) {
     rr_config *saved = NULL;
     rr_settings settings;
     rr_buffer difference = {0};
-    rr_status status = rr_settings_parse(rr_buffer_text(&resume->path), rr_buffer_text(&resume->config), resume->config.length,
-                                         NULL, 0, &saved, &settings);
+    rr_status status = rr_settings_parse(rr_buffer_text(&resume->path), rr_buffer_text(&resume->config),
+                                         resume->config.length, NULL, 0, &saved, &settings);
     if (status == RR_OK) status = rr_config_diff(saved, run->config, may_differ, &difference);
     if (status == RR_OK && difference.length > 0)
-        status = rr_fail(RR_ERR_INPUT,
-                         "the run in %s was started with another configuration:\n%s"
-                         "Only limits (*.max_*), eval, log, ckpt and dist may change. Give back the saved values, start another "
-                         "run (run.name), or start over with --resume never",
-                         rr_buffer_text(&run->folder), difference.data);
+        status = rr_fail(
+            RR_ERR_INPUT,
+            "the run in %s was started with another configuration:\n%s"
+            "Only limits (*.max_*), eval, log, ckpt and dist may change. Give back the saved values, start another "
+            "run (run.name), or start over with --resume never",
+            rr_buffer_text(&run->folder), difference.data);
     rr_buffer_free(&difference);
     rr_config_free(saved);
     return status;
@@ -200,7 +213,8 @@ static rr_status receive_carry(rr_run *run, const rr_resume *resume) {
     status = rr_comm_agree(run->comm, status);
     if (status == RR_OK) status = rr_comm_broadcast_floats(run->comm, 0, carry, rows * width);
     if (status == RR_OK)
-        for (size_t row = run->begin; row < run->end; row++) run->task->ops->carry_write(run->task, row, carry + row * width);
+        for (size_t row = run->begin; row < run->end; row++)
+            run->task->ops->carry_write(run->task, row, carry + row * width);
     free(carry);
     return status;
 }
@@ -210,8 +224,10 @@ rr_status rr_resume_restore(rr_run *run, const rr_resume *resume) {
     char fingerprint[32];
     snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64, run->task->data_fingerprint);
     if (status == RR_OK && strcmp(fingerprint, rr_buffer_text(&resume->fingerprint)) != 0)
-        status = rr_fail(RR_ERR_INPUT, "%s: the data files hold other text than when this run was started; going on would not be "
-                         "the same experiment", rr_buffer_text(&resume->path));
+        status = rr_fail(RR_ERR_INPUT,
+                         "%s: the data files hold other text than when this run was started; going on would not be "
+                         "the same experiment",
+                         rr_buffer_text(&resume->path));
     RR_TRY(rr_comm_agree(run->comm, status));
     RR_TRY(receive_arena(run, resume, "", run->task->params.values));
     for (size_t i = 0; i < run->optim.ops->states(run->optim.config); i++) {

@@ -14,8 +14,8 @@ typedef struct rr_progress {
     rr_schedule_state schedule; /* its plateau_* fields alone are state, the others follow from position */
     double best_loss;           /* lowest validation loss; NAN before the first */
     uint64_t best_step;
-    uint64_t bad_evaluations;   /* in a row without a lower loss */
-    bool finished;              /* the training came to its end (and was tested) */
+    uint64_t bad_evaluations; /* in a row without a lower loss */
+    bool finished;            /* the training came to its end (and was tested) */
 } rr_progress;
 
 typedef struct rr_run {
@@ -41,7 +41,7 @@ typedef struct rr_run {
     rr_run_lock *lock;
     rr_store *store;
     rr_logger *log;
-    float *carry;       /* [global_batch_size, carry_size], gathered to save */
+    float *carry; /* [global_batch_size, carry_size], gathered to save */
 
     /* since the last line of metrics */
     double interval_start_s, interval_targets, interval_exposed_s;
@@ -64,8 +64,8 @@ typedef struct rr_resume {
 rr_status rr_resume_find(rr_run *run, rr_resume *out); /* collective; takes the lock of the run folder */
 rr_status rr_resume_read(rr_comm *comm, const char *path, rr_resume *out); /* collective: one file */
 rr_status rr_resume_check_config(const rr_run *run, const rr_resume *resume);
-rr_status rr_resume_restore(rr_run *run, const rr_resume *resume);         /* collective */
-rr_status rr_resume_weights(rr_run *run, const rr_resume *resume);         /* collective: weights alone */
+rr_status rr_resume_restore(rr_run *run, const rr_resume *resume); /* collective */
+rr_status rr_resume_weights(rr_run *run, const rr_resume *resume); /* collective: weights alone */
 void rr_resume_free(rr_resume *resume);
 
 /* save.c: collective; the file is written in the background by rank 0. */

@@ -61,10 +61,14 @@ static rr_status save_on_root(rr_run *run, bool is_best) {
     for (size_t i = 0; i < states; i++) {
         char prefix[64];
         snprintf(prefix, sizeof prefix, "optimizer.%s.", run->optim.ops->state_names[i]);
-        rr_weights_describe(params, prefix, run->optim.state[i], names + (1 + i) * params->count, tensors + (1 + i) * params->count);
+        rr_weights_describe(params, prefix, run->optim.state[i], names + (1 + i) * params->count,
+                            tensors + (1 + i) * params->count);
     }
     if (width > 0)
-        tensors[tensor_count++] = (rr_tensor){.name = "carry", .dtype = RR_F32, .dim_count = 2, .data = run->carry,
+        tensors[tensor_count++] = (rr_tensor){.name = "carry",
+                                              .dtype = RR_F32,
+                                              .dim_count = 2,
+                                              .data = run->carry,
                                               .dims = {run->settings.train.global_batch_size, width}};
     status = write_texts(run, &text);
     if (status != RR_OK) goto free_all;
@@ -77,7 +81,8 @@ static rr_status save_on_root(rr_run *run, bool is_best) {
                                  {"fingerprint", text.fingerprint},
                                  {"placement", rr_comm_placement_key(run->comm)},
                                  {"level", rr_math_level()}};
-    rr_tensor_set set = {.tensors = tensors, .tensor_count = tensor_count, .meta = meta, .meta_count = sizeof meta / sizeof *meta};
+    rr_tensor_set set = {
+        .tensors = tensors, .tensor_count = tensor_count, .meta = meta, .meta_count = sizeof meta / sizeof *meta};
     status = rr_log_flush(run->log); /* what the checkpoint has seen must be in the logs */
     if (status == RR_OK) status = rr_store_save(run->store, run->progress.position.step, is_best, &set);
 free_all:

@@ -18,7 +18,8 @@ enum { MAX_STOP, MAX_EXPOSED = 0 };
 static rr_stop wanted_stop(const rr_run *run) {
     if (rr_signals_caught() != 0) return RR_STOP_SIGNAL;
     double limit = run->settings.train.max_minutes;
-    if (rr_comm_rank(run->comm) == 0 && !isnan(limit) && rr_clock_seconds() - run->start_s > 60 * limit) return RR_STOP_TIME;
+    if (rr_comm_rank(run->comm) == 0 && !isnan(limit) && rr_clock_seconds() - run->start_s > 60 * limit)
+        return RR_STOP_TIME;
     return RR_GO_ON;
 }
 

@@ -75,7 +75,8 @@ static rr_status after_step(rr_run *run, const rr_step_report *step, bool report
     return RR_OK;
 }
 
-/* The end of a training: test with the best weights where validation chose some, else with the last; save as finished. */
+/* The end of a training: test with the best weights where validation chose some, else with the last; save as finished.
+ */
 static rr_status finish(rr_run *run) {
     bool chosen = !isnan(run->progress.best_loss) && run->progress.best_step != run->progress.position.step;
     RR_TRY(compare_parameters(run));
@@ -96,7 +97,8 @@ static rr_status finish(rr_run *run) {
     RR_TRY(rr_run_save(run, false));
     rr_status status = run->store != NULL ? rr_store_flush(run->store) : RR_OK;
     if (patience_is_over(run))
-        rr_log_message(run->log, "stopped after %zu evaluations without a lower validation loss", run->settings.train.patience);
+        rr_log_message(run->log, "stopped after %zu evaluations without a lower validation loss",
+                       run->settings.train.patience);
     rr_log_message(run->log, "done: %" PRIu64 " steps; weights in %s/%s.safetensors", run->progress.position.step,
                    rr_buffer_text(&run->folder), isnan(run->progress.best_loss) ? "last" : "best");
     return rr_comm_agree(run->comm, status);
@@ -107,13 +109,15 @@ static rr_status leave(rr_run *run, rr_stop stop) {
     rr_status status = run->store != NULL ? rr_store_flush(run->store) : RR_OK;
     RR_TRY(rr_comm_agree(run->comm, status));
     rr_log_message(run->log, "%s: saved at step %" PRIu64 "; the same command goes on from there",
-                   stop == RR_STOP_TIME ? "train.max_minutes is over" : "stopped by a signal", run->progress.position.step);
+                   stop == RR_STOP_TIME ? "train.max_minutes is over" : "stopped by a signal",
+                   run->progress.position.step);
     return rr_fail(RR_STOPPED, "stopped at step %" PRIu64, run->progress.position.step);
 }
 
 static rr_status loop(rr_run *run) {
     if (run->progress.finished && is_done(run)) {
-        rr_log_message(run->log, "this run is complete at step %" PRIu64 ": nothing left to do", run->progress.position.step);
+        rr_log_message(run->log, "this run is complete at step %" PRIu64 ": nothing left to do",
+                       run->progress.position.step);
         return RR_OK;
     }
     run->progress.finished = false;
@@ -143,7 +147,8 @@ rr_status rr_train(const rr_train_options *options, int *argc, char ***argv) {
         if (status != RR_OK && status != RR_STOPPED && status != RR_ERR_NUMERIC && !rr_comm_agreed(comm))
             rr_comm_abort(comm, status); /* this rank alone failed: others wait for it */
     }
-    if (status != RR_OK && status != RR_STOPPED && rr_comm_rank(comm) == 0) fprintf(stderr, "ringrnn: %s\n", rr_last_error());
+    if (status != RR_OK && status != RR_STOPPED && rr_comm_rank(comm) == 0)
+        fprintf(stderr, "ringrnn: %s\n", rr_last_error());
     rr_status closed = rr_run_close(&run);
     if (status == RR_OK) status = closed;
     rr_comm_close(comm);

@@ -3,11 +3,20 @@
 #include <math.h>
 
 static const rr_key run_keys[] = {
-    {.name = "name", .type = RR_KEY_STRING, .offset = offsetof(rr_run_config, name), .preset = "run",
+    {.name = "name",
+     .type = RR_KEY_STRING,
+     .offset = offsetof(rr_run_config, name),
+     .preset = "run",
      .help = "name of the run; its folder is run.dir/run.name"},
-    {.name = "dir", .type = RR_KEY_PATH, .offset = offsetof(rr_run_config, dir), .preset = "runs",
+    {.name = "dir",
+     .type = RR_KEY_PATH,
+     .offset = offsetof(rr_run_config, dir),
+     .preset = "runs",
      .help = "folder that holds the runs, seen by all nodes"},
-    {.name = "seed", .type = RR_KEY_SEED, .offset = offsetof(rr_run_config, seed), .preset = "1",
+    {.name = "seed",
+     .type = RR_KEY_SEED,
+     .offset = offsetof(rr_run_config, seed),
+     .preset = "1",
      .help = "initial weights, dropout and order of the data are functions of it"},
     {.name = NULL},
 };
@@ -21,40 +30,104 @@ static rr_status check_run(const rr_config *config, const void *section) {
     return RR_OK;
 }
 
-static const rr_section run_section = {
-    .name = "run", .help = "Where results go, and the seed", .size = sizeof(rr_run_config), .keys = run_keys, .check = check_run};
+static const rr_section run_section = {.name = "run",
+                                       .help = "Where results go, and the seed",
+                                       .size = sizeof(rr_run_config),
+                                       .keys = run_keys,
+                                       .check = check_run};
 
 static const char *const loss_scales[] = {"token", "row", NULL};
 
 static const rr_key train_keys[] = {
-    {.name = "global_batch_size", .type = RR_KEY_SIZE, .offset = offsetof(rr_train_config, global_batch_size),
-     .preset = "32", .min = 1, .max = 1e8, .unit = "rows",
+    {.name = "global_batch_size",
+     .type = RR_KEY_SIZE,
+     .offset = offsetof(rr_train_config, global_batch_size),
+     .preset = "32",
+     .min = 1,
+     .max = 1e8,
+     .unit = "rows",
      .help = "rows of a step over all ranks: a property of the experiment, not of the machine"},
-    {.name = "micro_batch_size", .type = RR_KEY_SIZE, .offset = offsetof(rr_train_config, micro_batch_size),
-     .preset = "null", .word = "null", .min = 1, .max = 1e8, .unit = "rows",
-     .help = "a rank computes at most that many rows at a time and adds the gradients up: less memory, same result; null: all"},
-    {.name = "bptt", .type = RR_KEY_SIZE, .offset = offsetof(rr_train_config, bptt), .preset = "35", .min = 1, .max = 1e6,
+    {.name = "micro_batch_size",
+     .type = RR_KEY_SIZE,
+     .offset = offsetof(rr_train_config, micro_batch_size),
+     .preset = "null",
+     .word = "null",
+     .min = 1,
+     .max = 1e8,
+     .unit = "rows",
+     .help = "a rank computes at most that many rows at a time and adds the gradients up: less memory, same result; "
+             "null: all"},
+    {.name = "bptt",
+     .type = RR_KEY_SIZE,
+     .offset = offsetof(rr_train_config, bptt),
+     .preset = "35",
+     .min = 1,
+     .max = 1e6,
      .unit = "time steps",
-     .help = "window of truncated back-propagation through time (language models); state is carried on to the next window"},
-    {.name = "loss_scale", .type = RR_KEY_ENUM, .offset = offsetof(rr_train_config, loss_scale), .preset = "token",
+     .help =
+         "window of truncated back-propagation through time (language models); state is carried on to the next window"},
+    {.name = "loss_scale",
+     .type = RR_KEY_ENUM,
+     .offset = offsetof(rr_train_config, loss_scale),
+     .preset = "token",
      .choices = loss_scales,
-     .help = "what the summed loss is divided by for the gradient: token, the targets of the global batch; row, its rows "
-             "(sum over time, as TensorFlow's ptb_word_lm does: its lr and clipping mean that)"},
-    {.name = "max_epochs", .type = RR_KEY_SIZE, .offset = offsetof(rr_train_config, max_epochs), .preset = "10",
-     .word = "null", .min = 1, .max = 1e9, .unit = "epochs", .help = "ends the training; null: no limit"},
-    {.name = "max_steps", .type = RR_KEY_SIZE, .offset = offsetof(rr_train_config, max_steps), .preset = "null",
-     .word = "null", .min = 1, .max = 1e15, .unit = "steps", .help = "ends the training, whatever comes first; null: no limit"},
-    {.name = "max_minutes", .type = RR_KEY_FLOAT, .offset = offsetof(rr_train_config, max_minutes), .preset = "null",
-     .word = "null", .min = 0, .max = 1e9, .above_min = true, .unit = "minutes",
+     .help =
+         "what the summed loss is divided by for the gradient: token, the targets of the global batch; row, its rows "
+         "(sum over time, as TensorFlow's ptb_word_lm does: its lr and clipping mean that)"},
+    {.name = "max_epochs",
+     .type = RR_KEY_SIZE,
+     .offset = offsetof(rr_train_config, max_epochs),
+     .preset = "10",
+     .word = "null",
+     .min = 1,
+     .max = 1e9,
+     .unit = "epochs",
+     .help = "ends the training; null: no limit"},
+    {.name = "max_steps",
+     .type = RR_KEY_SIZE,
+     .offset = offsetof(rr_train_config, max_steps),
+     .preset = "null",
+     .word = "null",
+     .min = 1,
+     .max = 1e15,
+     .unit = "steps",
+     .help = "ends the training, whatever comes first; null: no limit"},
+    {.name = "max_minutes",
+     .type = RR_KEY_FLOAT,
+     .offset = offsetof(rr_train_config, max_minutes),
+     .preset = "null",
+     .word = "null",
+     .min = 0,
+     .max = 1e9,
+     .above_min = true,
+     .unit = "minutes",
      .help = "time limit of one start: saves and exits with code 75, and the same command goes on; null: no limit"},
-    {.name = "max_grad_norm", .type = RR_KEY_FLOAT, .offset = offsetof(rr_train_config, max_grad_norm), .preset = "null",
-     .word = "null", .min = 0, .max = 1e30, .above_min = true,
+    {.name = "max_grad_norm",
+     .type = RR_KEY_FLOAT,
+     .offset = offsetof(rr_train_config, max_grad_norm),
+     .preset = "null",
+     .word = "null",
+     .min = 0,
+     .max = 1e30,
+     .above_min = true,
      .help = "scales all gradients so that their global L2 norm is at most this; null: no clipping"},
-    {.name = "max_grad_value", .type = RR_KEY_FLOAT, .offset = offsetof(rr_train_config, max_grad_value), .preset = "null",
-     .word = "null", .min = 0, .max = 1e30, .above_min = true,
+    {.name = "max_grad_value",
+     .type = RR_KEY_FLOAT,
+     .offset = offsetof(rr_train_config, max_grad_value),
+     .preset = "null",
+     .word = "null",
+     .min = 0,
+     .max = 1e30,
+     .above_min = true,
      .help = "clamps every gradient to [-value, value], before the norm is taken; null: no clamping"},
-    {.name = "patience", .type = RR_KEY_SIZE, .offset = offsetof(rr_train_config, patience), .preset = "null",
-     .word = "null", .min = 1, .max = 1e9, .unit = "evaluations",
+    {.name = "patience",
+     .type = RR_KEY_SIZE,
+     .offset = offsetof(rr_train_config, patience),
+     .preset = "null",
+     .word = "null",
+     .min = 1,
+     .max = 1e9,
+     .unit = "evaluations",
      .help = "ends the training after that many evaluations in a row without a lower validation loss; null: never"},
     {.name = NULL},
 };
@@ -74,10 +147,22 @@ static const rr_section train_section = {.name = "train",
                                          .check = check_train};
 
 static const rr_key eval_keys[] = {
-    {.name = "every", .type = RR_KEY_SIZE, .offset = offsetof(rr_eval_config, every), .preset = "epoch", .word = "epoch",
-     .min = 1, .max = 1e15, .unit = "steps", .help = "evaluates on data.valid that often; epoch: at the end of each epoch"},
-    {.name = "streams", .type = RR_KEY_SIZE, .offset = offsetof(rr_eval_config, streams), .preset = "null", .word = "null",
-     .min = 1, .max = 1e8,
+    {.name = "every",
+     .type = RR_KEY_SIZE,
+     .offset = offsetof(rr_eval_config, every),
+     .preset = "epoch",
+     .word = "epoch",
+     .min = 1,
+     .max = 1e15,
+     .unit = "steps",
+     .help = "evaluates on data.valid that often; epoch: at the end of each epoch"},
+    {.name = "streams",
+     .type = RR_KEY_SIZE,
+     .offset = offsetof(rr_eval_config, streams),
+     .preset = "null",
+     .word = "null",
+     .min = 1,
+     .max = 1e8,
      .help = "running text is cut into that many streams for evaluation (1: read from beginning to end, as published "
              "perplexities are); null: train.global_batch_size"},
     {.name = NULL},
@@ -87,15 +172,16 @@ static const rr_section eval_section = {
     .name = "eval", .help = "Evaluation while training", .size = sizeof(rr_eval_config), .keys = eval_keys};
 
 const rr_section *const rr_sections[] = {
-    &run_section,       &rr_task_section,  &rr_data_section, &rr_model_section, &train_section,  &eval_section,
-    &rr_optim_section,  &rr_schedule_section, &rr_dist_section, &rr_ckpt_section,  &rr_log_section,
+    &run_section,      &rr_task_section,     &rr_data_section, &rr_model_section, &train_section,  &eval_section,
+    &rr_optim_section, &rr_schedule_section, &rr_dist_section, &rr_ckpt_section,  &rr_log_section,
 };
 const size_t rr_section_count = sizeof rr_sections / sizeof *rr_sections;
 
 rr_status rr_settings_bind(rr_config *config, rr_settings *out) {
     void *const structs[] = {&out->run,   &out->task,     &out->data, &out->model, &out->train, &out->eval,
                              &out->optim, &out->schedule, &out->dist, &out->ckpt,  &out->log};
-    _Static_assert(sizeof structs / sizeof *structs == sizeof rr_sections / sizeof *rr_sections, "a struct for each section");
+    _Static_assert(sizeof structs / sizeof *structs == sizeof rr_sections / sizeof *rr_sections,
+                   "a struct for each section");
     for (size_t i = 0; i < rr_section_count; i++) RR_TRY(rr_config_bind(config, rr_sections[i], structs[i]));
     return rr_config_finish(config);
 }
@@ -130,7 +216,8 @@ rr_status rr_settings_check_task(const rr_settings *settings, const rr_config *c
         return rr_config_fail(config, "schedule.type",
                               "%s needs to know where training ends: give train.max_steps or train.max_epochs",
                               schedule->name);
-    if ((settings->train.patience > 0 || schedule->validated != NULL) && task->ops->eval_units(task, RR_SPLIT_VALID) == 0)
+    if ((settings->train.patience > 0 || schedule->validated != NULL) &&
+        task->ops->eval_units(task, RR_SPLIT_VALID) == 0)
         return rr_config_fail(config, settings->train.patience > 0 ? "train.patience" : "schedule.type",
                               "needs validation data: give data.valid or data.split");
     return RR_OK;

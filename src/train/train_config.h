@@ -23,13 +23,13 @@ typedef struct rr_train_config {
     size_t global_batch_size;
     size_t micro_batch_size; /* 0: all rows of a rank at once */
     size_t bptt;
-    int loss_scale;     /* rr_loss_scale */
-    size_t max_epochs;  /* 0: no limit */
-    size_t max_steps;   /* 0: no limit */
-    double max_minutes; /* NAN: no limit */
-    double max_grad_norm; /* NAN: no clipping */
+    int loss_scale;        /* rr_loss_scale */
+    size_t max_epochs;     /* 0: no limit */
+    size_t max_steps;      /* 0: no limit */
+    double max_minutes;    /* NAN: no limit */
+    double max_grad_norm;  /* NAN: no clipping */
     double max_grad_value; /* NAN: no clipping */
-    size_t patience;    /* 0: no early stopping */
+    size_t patience;       /* 0: no early stopping */
 } rr_train_config;
 
 typedef struct rr_eval_config {
