@@ -37,7 +37,7 @@ static rr_status expand_pattern(const rr_config *config, const char *key, const 
         status = rr_fail(RR_ERR_NOMEM, "%s: no memory to expand it", pattern);
         goto free_found;
     }
-    qsort(found.gl_pathv, found.gl_pathc, sizeof *found.gl_pathv, by_bytes);
+    if (found.gl_pathc > 0) qsort(found.gl_pathv, found.gl_pathc, sizeof *found.gl_pathv, by_bytes);
     size_t before = out->count;
     for (size_t i = 0; i < found.gl_pathc && status == RR_OK; i++)
         if (!is_folder(found.gl_pathv[i])) status = append(out, found.gl_pathv[i]);

@@ -185,7 +185,7 @@ static void a_split_cuts_words_at_line_ends(void **state) {
         rr_corpus_free(&corpus);
     }
     assert_corpus_refused(s, "data:\n  train: DIR/t.txt\n  split: [0.9, 0.05, 0.05]\n", RR_UNIT_WORD,
-                          "lm.yaml:3: data.split: leaves nothing of 18 tokens for valid");
+                          "lm.yaml:3: data.split: leaves nothing of 18 tokens for test");
 }
 
 static void a_checkpoints_vocabulary_gives_the_same_ids_and_fingerprint(void **state) {
