@@ -32,7 +32,7 @@ void rr_node_free(rr_node *node) {
 rr_entry *rr_node_find(const rr_node *mapping, const char *key) {
     if (mapping == NULL || mapping->kind != RR_NODE_MAPPING) return NULL;
     for (size_t i = 0; i < mapping->count; i++)
-        if (strcmp(mapping->entries[i].key, key) == 0) return &mapping->entries[i];
+        if (mapping->entries[i].key != NULL && strcmp(mapping->entries[i].key, key) == 0) return &mapping->entries[i];
     return NULL;
 }
 
@@ -70,7 +70,7 @@ static rr_status build_mapping(builder *b, const yaml_node_t *from, size_t depth
                     return rr_fail(RR_ERR_INPUT,
                                    "%s:%zu: %s: stands twice, first in line %zu; each key may be given once", b->name,
                                    line_of(key), text, before->line);
-                rr_node *value;
+                rr_node *value = NULL;
                 RR_TRY(build(b, pair->value, depth + 1, &value));
                 rr_status status = rr_node_add(into, text, line_of(key), NULL, value);
                 if (status != RR_OK) {
@@ -125,9 +125,10 @@ static rr_status build(builder *b, int id, size_t depth, rr_node **out) {
     } else if (kind == RR_NODE_SEQUENCE) {
         for (yaml_node_item_t *item = from->data.sequence.items.start;
              status == RR_OK && item < from->data.sequence.items.top; item++) {
-            rr_node *value;
+            rr_node *value = NULL;
             status = build(b, *item, depth + 1, &value);
             if (status == RR_OK) status = rr_node_add(node, NULL, value->line, NULL, value);
+            if (status != RR_OK) rr_node_free(value);
         }
     } else {
         status = build_mapping(b, from, depth, node);

@@ -35,14 +35,14 @@ static void fill_uniform(const stream *s, double bound, size_t count, float *out
 }
 
 static void fill_xavier(const stream *s, const rr_param *param, float *out) {
-    double fan_out = (double)(param->dims[0] / param->gates), fan_in = (double)param->dims[1];
-    fill_uniform(s, sqrt(6 / (fan_in + fan_out)), param->count, out);
+    size_t fan_out = param->dims[0] / param->gates, fan_in = param->dims[1];
+    fill_uniform(s, sqrt(6 / (double)(fan_in + fan_out)), param->count, out);
 }
 
 /* Each gate's [H, H] block: rows of normal numbers made orthonormal by Gram & Schmidt, twice for accuracy. */
 static rr_status fill_orthogonal(const stream *s, const rr_param *param, float *out) {
     size_t H = param->dims[1];
-    double *q = malloc(H * H * sizeof *q);
+    double *q = calloc(H * H, sizeof *q);
     if (q == NULL) return rr_fail(RR_ERR_NOMEM, "no memory to initialise %s", param->name);
     for (size_t gate = 0; gate < param->gates; gate++) {
         for (size_t i = 0; i < H * H; i++) q[i] = normal(s, gate * H * H + i);

@@ -118,7 +118,7 @@ void rr_rnn_backward(rr_rnn *rnn, const rr_params *params, const rr_sequence *se
         if (l == 0) break;
         if (rnn->has_dropout)
             rr_dropout_apply(&rnn->dropout, rnn->spec.dropout_layer + (uint32_t)l - 1, rnn->spec.dropout, sequence,
-                             D * H, d_input, d_input);
-        if (l > 1 || d_input != dy) memcpy(dy, d_input, total * D * H * sizeof *dy);
+                             D * H, rnn->d_below, rnn->d_below);
+        memcpy(dy, rnn->d_below, total * D * H * sizeof *dy);
     }
 }
