@@ -124,12 +124,11 @@ static rr_status put_line(jsonl *sink) {
 }
 
 /* A run that ended between its last test and its last checkpoint tests again; the first line stays. */
-static bool is_there(const jsonl *sink, const rr_event *event, const char *split) {
-    if (event->step != sink->resume_step || sink->splits_there.length == 0) return false;
-    size_t length = strlen(split);
-    for (const char *found = sink->splits_there.data + 1; (found = strstr(found, split)) != NULL; found++)
-        if (found[-1] == '\n' && found[length] == '\n') return true;
-    return false;
+static bool is_there(jsonl *sink, const rr_event *event, const char *split) {
+    if (event->step != sink->resume_step) return false;
+    rr_buffer_clear(&sink->line);
+    rr_buffer_printf(&sink->line, "\n%s\n", split);
+    return strstr(rr_buffer_text(&sink->splits_there), rr_buffer_text(&sink->line)) != NULL;
 }
 
 static rr_status jsonl_write(void *self, const rr_event *event) {
