@@ -2,11 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/durable.h"
 
 rr_status rr_file_read(const char *path, rr_buffer *out) {
     rr_status status = RR_OK;
@@ -42,17 +43,18 @@ close_file:
 }
 
 rr_status rr_folder_make(const char *path) {
+    if (*path == 0) return rr_fail(RR_ERR_RUNTIME, "a folder needs a name");
     char *part = strdup(path);
     if (part == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for a path");
     rr_status status = RR_OK;
-    for (char *p = part + 1;; p++) {
+    for (char *p = part + 1; status == RR_OK; p++) {
         if (*p != '/' && *p != 0) continue;
         char end = *p;
         *p = 0;
-        if (mkdir(part, 0777) != 0 && errno != EEXIST) {
-            status = rr_fail(RR_ERR_RUNTIME, "%s: folder cannot be made: %s", part, strerror(errno));
-            break;
-        }
+        struct stat info;
+        if (mkdir(part, 0777) != 0 && (errno != EEXIST || stat(part, &info) != 0 || !S_ISDIR(info.st_mode)))
+            status = rr_fail(RR_ERR_RUNTIME, "%s: folder cannot be made: %s", part,
+                             errno == EEXIST ? "there is a file of that name" : strerror(errno));
         *p = end;
         if (end == 0) break;
     }
@@ -60,50 +62,12 @@ rr_status rr_folder_make(const char *path) {
     return status;
 }
 
-/* Makes a rename in the folder of path durable. */
-static rr_status sync_folder_of(const char *path) {
-    const char *slash = strrchr(path, '/');
-    char *folder = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
-    if (folder == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for a path");
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    rr_status status = RR_OK;
-    if (fd < 0 || fsync(fd) != 0) status = rr_fail(RR_ERR_RUNTIME, "%s: %s", folder, strerror(errno));
-    if (fd >= 0) close(fd);
-    free(folder);
-    return status;
-}
-
 rr_status rr_file_write(const char *path, const void *data, size_t length) {
-    rr_buffer temporary = {0};
-    rr_buffer_printf(&temporary, "%s.tmp.%ld", path, (long)getpid());
-    if (temporary.failed) return rr_fail(RR_ERR_NOMEM, "no memory for a path");
-    rr_status status = RR_OK;
-    int fd = open(temporary.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0) {
-        status = rr_fail(RR_ERR_RUNTIME, "%s: %s", temporary.data, strerror(errno));
-        goto free_path;
-    }
-    for (size_t done = 0; done < length;) {
-        ssize_t put = write(fd, (const char *)data + done, length - done);
-        if (put < 0 && errno == EINTR) continue;
-        if (put < 0) {
-            status = rr_fail(RR_ERR_RUNTIME, "%s: cannot be written: %s", path, strerror(errno));
-            break;
-        }
-        done += (size_t)put;
-    }
-    if (status == RR_OK && fsync(fd) != 0)
-        status = rr_fail(RR_ERR_RUNTIME, "%s: cannot be written: %s", path, strerror(errno));
-    if (close(fd) != 0 && status == RR_OK)
-        status = rr_fail(RR_ERR_RUNTIME, "%s: cannot be written: %s", path, strerror(errno));
-    if (status == RR_OK && rename(temporary.data, path) != 0)
-        status = rr_fail(RR_ERR_RUNTIME, "%s: cannot be put in place: %s", path, strerror(errno));
-    if (status == RR_OK)
-        status = sync_folder_of(path);
-    else
-        unlink(temporary.data);
-free_path:
-    rr_buffer_free(&temporary);
+    rr_durable file;
+    RR_TRY(rr_durable_begin(path, &file));
+    rr_status status = rr_durable_write(&file, data, length);
+    if (status == RR_OK) return rr_durable_commit(&file);
+    rr_durable_abandon(&file);
     return status;
 }
 

@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 #include "base/crc32c.h"
-#include "ckpt/durable.h"
+#include "base/durable.h"
 #include "ckpt/format.h"
 
 /* True for UTF-8 as Unicode defines it: no overlong forms, no surrogates, nothing above U+10FFFF. */

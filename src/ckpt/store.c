@@ -13,7 +13,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
-#include "ckpt/durable.h"
+#include "base/durable.h"
 #include "ckpt/format.h"
 #include "ckpt/step_files.h"
 

@@ -17,7 +17,8 @@ rr_status rr_weights_read(const rr_safetensors *file, const rr_params *params, c
         snprintf(name, sizeof name, "%s%s", prefix, param->name);
         const rr_tensor *tensor = rr_safetensors_find(file, name);
         if (tensor == NULL) return rr_fail(RR_ERR_INPUT, "it has no tensor %s", name);
-        if (tensor->dtype != RR_F32) return rr_fail(RR_ERR_INPUT, "tensor %s is not float32", name);
+        if (tensor->dtype != RR_F32)
+            return rr_fail(RR_ERR_INPUT, "tensor %s is %s, not F32", name, rr_dtype_name(tensor->dtype));
         if (tensor->dim_count != param->dim_count ||
             memcmp(tensor->dims, param->dims, param->dim_count * sizeof *param->dims) != 0) {
             shape_text(tensor->dims, tensor->dim_count, has, sizeof has);

@@ -1,6 +1,5 @@
 /* Going on from a checkpoint: which one, whether it fits, and putting everything back. Rank 0 reads, all ranks receive.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -106,39 +105,6 @@ static rr_status move_aside(rr_run *run) {
     return status;
 }
 
-/* Going back to an older checkpoint by its path: the run's later ones must not be found by the next --resume auto. */
-static rr_status set_later_aside(const rr_run *run, const rr_safetensors *file) {
-    rr_progress then = {0};
-    const char *state = rr_safetensors_meta(file, "state");
-    if (state == NULL || rr_progress_from_json(state, &then) != RR_OK)
-        return RR_OK; /* refused later, by share() or restore */
-    rr_buffer folder = {0}, from = {0}, to = {0};
-    rr_status status = RR_OK;
-    rr_buffer_printf(&folder, "%s/checkpoints", rr_buffer_text(&run->folder));
-    DIR *entries = opendir(rr_buffer_text(&folder));
-    for (struct dirent *entry; entries != NULL && status == RR_OK && (entry = readdir(entries)) != NULL;) {
-        unsigned long long step;
-        int end = 0;
-        if (sscanf(entry->d_name, "step-%llu.safetensors%n", &step, &end) != 1 || end == 0 || entry->d_name[end] != 0)
-            continue;
-        if (step <= then.position.step) continue;
-        rr_buffer_clear(&from);
-        rr_buffer_clear(&to);
-        rr_buffer_printf(&from, "%s/%s", rr_buffer_text(&folder), entry->d_name);
-        rr_buffer_printf(&to, "%s.superseded", rr_buffer_text(&from));
-        if (rename(rr_buffer_text(&from), rr_buffer_text(&to)) != 0)
-            status = rr_fail(RR_ERR_RUNTIME, "%s: cannot be renamed: %s", rr_buffer_text(&from), strerror(errno));
-        else
-            fprintf(stderr, "ringrnn: going back to step %" PRIu64 ": %s is now %s\n", then.position.step,
-                    rr_buffer_text(&from), rr_buffer_text(&to));
-    }
-    if (entries != NULL) closedir(entries);
-    rr_buffer_free(&folder);
-    rr_buffer_free(&from);
-    rr_buffer_free(&to);
-    return status;
-}
-
 static rr_status look(rr_run *run, rr_resume *out) {
     const char *wanted = run->options->resume != NULL ? run->options->resume : "auto";
     const char *folder = rr_buffer_text(&run->folder);
@@ -148,8 +114,7 @@ static rr_status look(rr_run *run, rr_resume *out) {
     if (strcmp(wanted, "never") == 0) return RR_OK;
     if (strcmp(wanted, "auto") != 0) {
         rr_buffer_puts(&out->path, wanted);
-        RR_TRY(rr_safetensors_read(wanted, &out->file));
-        return set_later_aside(run, out->file);
+        return rr_safetensors_read(wanted, &out->file); /* later checkpoints are set aside at the next save */
     }
     rr_buffer warnings = {0};
     rr_status status = rr_store_newest(folder, &out->file, &out->path, &warnings);

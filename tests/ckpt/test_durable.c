@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "ckpt/durable.h"
+#include "base/durable.h"
 #include "ckpt/failing_calls.h"
 #include "ckpt/safetensors.h"
 #include "support/scratch.h"

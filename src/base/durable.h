@@ -1,6 +1,6 @@
 /* Files that are there whole or not at all, whenever the machine stops. */
-#ifndef RR_CKPT_DURABLE_H
-#define RR_CKPT_DURABLE_H
+#ifndef RR_BASE_DURABLE_H
+#define RR_BASE_DURABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>

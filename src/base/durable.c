@@ -1,4 +1,4 @@
-#include "ckpt/durable.h"
+#include "base/durable.h"
 
 #include <ctype.h>
 #include <errno.h>
