@@ -56,6 +56,7 @@ static rr_status cut(const rr_config *config, const rr_data_config *data, rr_uni
     rr_tokens *all = &tokens[RR_SPLIT_TRAIN];
     size_t start = 0, train_count = 0, whole = all->count;
     double fraction = 0;
+    if (all->ids == NULL) return rr_config_fail(config, "data.split", "there is no text to cut");
     for (int split = 0; split < RR_SPLIT_COUNT; split++) {
         fraction += data->split.values[split];
         size_t end = data->split.values[split] > 0 ? cut_at(all, fraction, unit == RR_UNIT_WORD) : start;

@@ -47,26 +47,44 @@ static rr_status check_line(rr_unit unit, const char *name, size_t line, const c
     return RR_OK;
 }
 
-/* Calls for every line: check and add, or (found != NULL) only look which special tokens there are. */
-static rr_status read_lines(rr_unit unit, const char *name, const char *text, size_t length, bool found[2],
-                            rr_token_table *out) {
-    const char *end = text + length;
-    size_t line = 0, before = out != NULL ? out->count : 0;
-    for (const char *at = text + rr_text_mark(text, length); at < end;) {
-        line++;
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        const char *token = at;
-        size_t token_length = (size_t)((newline != NULL ? newline : end) - at);
-        at = newline != NULL ? newline + 1 : end;
-        if (token_length > 0 && token[token_length - 1] == '\r') token_length--;
-        if (found != NULL) {
-            if (is_special(unit, token, token_length)) found[memcmp(token, RR_EOS, token_length) == 0] = true;
-            continue;
-        }
-        if (unit == RR_UNIT_CHAR) unescape(&token, &token_length);
-        RR_TRY(check_line(unit, name, line, token, token_length));
+/* The line at *at, without its end; *at moves to the next one. */
+static void take_line(const char **at, const char *end, const char **line, size_t *length) {
+    const char *newline = memchr(*at, '\n', (size_t)(end - *at));
+    *line = *at;
+    *length = (size_t)((newline != NULL ? newline : end) - *at);
+    *at = newline != NULL ? newline + 1 : end;
+    if (*length > 0 && (*line)[*length - 1] == '\r') (*length)--;
+}
+
+/* Adds the special tokens that no line holds. */
+static rr_status add_missing(rr_unit unit, const char *text, const char *end, rr_token_table *out) {
+    bool has_unk = false, has_eos = unit != RR_UNIT_WORD;
+    int32_t id;
+    while (text < end) {
+        const char *token;
+        size_t length;
+        take_line(&text, end, &token, &length);
+        if (!is_special(unit, token, length)) continue;
+        if (memcmp(token, RR_UNK, length) == 0)
+            has_unk = true;
+        else
+            has_eos = true;
+    }
+    if (!has_unk) RR_TRY(rr_token_table_add(out, RR_UNK, strlen(RR_UNK), &id));
+    if (!has_eos) RR_TRY(rr_token_table_add(out, RR_EOS, strlen(RR_EOS), &id));
+    return RR_OK;
+}
+
+static rr_status add_lines(rr_unit unit, const char *name, const char *text, const char *end, rr_token_table *out) {
+    size_t before = out->count;
+    for (size_t line = 1; text < end; line++) {
+        const char *token;
+        size_t length;
         int32_t id;
-        RR_TRY(rr_token_table_add(out, token, token_length, &id));
+        take_line(&text, end, &token, &length);
+        if (unit == RR_UNIT_CHAR) unescape(&token, &length);
+        RR_TRY(check_line(unit, name, line, token, length));
+        RR_TRY(rr_token_table_add(out, token, length, &id));
         if (out->count != before + line)
             return rr_fail(RR_ERR_INPUT, "%s:%zu: this token stands in line %zu already", name, line,
                            (size_t)id - before + 1);
@@ -79,13 +97,10 @@ rr_status rr_vocab_parse(rr_unit unit, const char *name, const char *text, size_
     if (length == 0) return rr_fail(RR_ERR_INPUT, "%s: is empty; one token a line is wanted", name);
     rr_vocab *vocab;
     RR_TRY(rr_vocab_create(unit, &vocab));
-    rr_token_table *table = &vocab->table;
-    bool found[2] = {false, unit != RR_UNIT_WORD}; /* <unk>, <eos> */
-    int32_t id;
-    rr_status status = read_lines(unit, name, text, length, found, NULL);
-    if (status == RR_OK && !found[0]) status = rr_token_table_add(table, RR_UNK, strlen(RR_UNK), &id);
-    if (status == RR_OK && !found[1]) status = rr_token_table_add(table, RR_EOS, strlen(RR_EOS), &id);
-    if (status == RR_OK) status = read_lines(unit, name, text, length, NULL, table);
+    const char *end = text + length;
+    text += rr_text_mark(text, length);
+    rr_status status = add_missing(unit, text, end, &vocab->table);
+    if (status == RR_OK) status = add_lines(unit, name, text, end, &vocab->table);
     if (status == RR_OK) status = rr_vocab_finish(vocab);
     if (status != RR_OK) {
         rr_vocab_free(vocab);
