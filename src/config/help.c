@@ -69,8 +69,16 @@ void rr_section_help(const rr_section *section, const char *key, rr_buffer *out)
     if (key == NULL) rr_buffer_puts(out, "\n");
 }
 
-static void put_cell(const char *text, rr_buffer *out) { /* a bar would end the cell of the table */
-    for (const char *p = text; *p != 0; p++) rr_buffer_printf(out, *p == '|' ? "\\%c" : "%c", *p);
+/* A bar would end the cell of the table, and <unk> would be a tag. */
+static void put_cell(const char *text, rr_buffer *out) {
+    for (const char *p = text; *p != 0; p++) {
+        if (*p == '|')
+            rr_buffer_puts(out, "\\|");
+        else if (*p == '<' && p[1] != ' ' && p[1] != '=')
+            rr_buffer_puts(out, "&lt;");
+        else
+            rr_buffer_append(out, p, 1);
+    }
 }
 
 static void put_rows(const rr_key *rows, rr_buffer *out) {

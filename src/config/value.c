@@ -10,6 +10,10 @@ static bool has_range(const rr_key *key) { return key->min != 0 || key->max != 0
 
 static void put_number(rr_buffer *out, double value) {
     char text[40];
+    if (fabs(value) < 1e7 && value == floor(value)) {
+        rr_buffer_printf(out, "%.0f", value == 0 ? 0.0 : value);
+        return;
+    }
     for (int digits = 1; digits <= 17; digits++) { /* the shortest that reads back as the same value */
         snprintf(text, sizeof text, "%.*g", digits, value);
         if (strtod(text, NULL) == value) break;
