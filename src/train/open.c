@@ -110,7 +110,7 @@ static rr_status open_outputs(rr_run *run) {
 }
 
 rr_status rr_run_open(const rr_train_options *options, rr_comm *comm, rr_run *run) {
-    *run = (rr_run){.options = options, .comm = comm, .start_s = rr_clock_seconds()};
+    *run = (rr_run){.options = options, .comm = comm, .start_s = rr_clock_seconds(), .last_loss = NAN};
     run->progress = (rr_progress){.best_loss = NAN, .schedule = {.plateau_best = NAN, .plateau_factor = 1}};
     rr_resume resume = {0}, init = {0};
     rr_status status = read_config(run);

@@ -77,28 +77,55 @@ static rr_event event_of(const rr_run *run, rr_event_kind kind, const char *spli
                       .eta_s = NAN};
 }
 
-rr_status rr_run_report_step(rr_run *run, const rr_step_report *step) {
-    double now = rr_clock_seconds(), elapsed = now - run->interval_start_s;
-    double step_s = elapsed / (double)run->interval_steps;
-    rr_scalar scalars[RR_TASK_METRICS + 8];
+/* Loss and what follows from it; returns the number of scalars. */
+static size_t loss_scalars(const rr_run *run, double loss, rr_scalar *out) {
     rr_metric metrics[RR_TASK_METRICS];
-    size_t count = 0, metric_count = run->task->ops->train_metrics(run->task, step->loss, metrics);
-    scalars[count++] = (rr_scalar){"loss", step->loss};
-    for (size_t i = 0; i < metric_count; i++) scalars[count++] = (rr_scalar){metrics[i].name, metrics[i].value};
-    scalars[count++] = (rr_scalar){"lr", step->lr};
-    scalars[count++] = (rr_scalar){"grad_norm", step->grad_norm};
-    scalars[count++] = (rr_scalar){"tokens_per_s", run->interval_targets / elapsed};
-    scalars[count++] = (rr_scalar){"step_s", step_s};
-    scalars[count++] = (rr_scalar){"comm_exposed_s", run->interval_exposed_s / (double)run->interval_steps};
-    rr_event event = event_of(run, RR_EVENT_METRICS, "train");
+    size_t count = run->task->ops->train_metrics(run->task, loss, metrics);
+    out[0] = (rr_scalar){"loss", loss};
+    for (size_t i = 0; i < count; i++) out[1 + i] = (rr_scalar){metrics[i].name, metrics[i].value};
+    return 1 + count;
+}
+
+/* Speed since the last line of metrics. */
+static size_t speed_scalars(const rr_run *run, double elapsed_s, rr_scalar *out) {
+    double steps = (double)run->interval_steps;
+    out[0] = (rr_scalar){"tokens_per_s", run->interval_targets / elapsed_s};
+    out[1] = (rr_scalar){"step_s", elapsed_s / steps};
+    out[2] = (rr_scalar){"comm_exposed_s", run->interval_exposed_s / steps};
+    return 3;
+}
+
+static rr_status report(rr_run *run, rr_event_kind kind, const rr_scalar *scalars, size_t count, double elapsed_s) {
+    rr_event event = event_of(run, kind, "train");
     event.scalars = scalars;
     event.scalar_count = count;
     if (run->total_steps > run->progress.position.step)
-        event.eta_s = step_s * (double)(run->total_steps - run->progress.position.step);
+        event.eta_s =
+            elapsed_s / (double)run->interval_steps * (double)(run->total_steps - run->progress.position.step);
+    return rr_log_write(run->log, &event);
+}
+
+rr_status rr_run_report_step(rr_run *run, const rr_step_report *step) {
+    double now = rr_clock_seconds(), elapsed_s = now - run->interval_start_s;
+    rr_scalar scalars[RR_TASK_METRICS + 8];
+    size_t count = loss_scalars(run, step->loss, scalars);
+    scalars[count++] = (rr_scalar){"lr", step->lr};
+    scalars[count++] = (rr_scalar){"grad_norm", step->grad_norm};
+    count += speed_scalars(run, elapsed_s, scalars + count);
+    rr_status status = report(run, RR_EVENT_METRICS, scalars, count, elapsed_s);
+    run->last_loss = step->loss;
     run->interval_start_s = now;
     run->interval_targets = run->interval_exposed_s = 0;
     run->interval_steps = 0;
-    return rr_log_write(run->log, &event);
+    return status;
+}
+
+rr_status rr_run_report_progress(rr_run *run) {
+    double elapsed_s = rr_clock_seconds() - run->interval_start_s;
+    rr_scalar scalars[RR_TASK_METRICS + 8];
+    size_t count = isnan(run->last_loss) ? 0 : loss_scalars(run, run->last_loss, scalars);
+    count += speed_scalars(run, elapsed_s, scalars + count);
+    return report(run, RR_EVENT_PROGRESS, scalars, count, elapsed_s);
 }
 
 rr_status rr_run_report_eval(rr_run *run, rr_split split, const rr_metric *metrics, size_t count) {

@@ -46,6 +46,7 @@ typedef struct rr_run {
     /* since the last line of metrics */
     double interval_start_s, interval_targets, interval_exposed_s;
     uint64_t interval_steps;
+    double last_loss; /* of the last line of metrics; NAN before the first */
 } rr_run;
 
 /** Why the run leaves its loop early. */
@@ -94,6 +95,7 @@ rr_status rr_run_evaluate(rr_task *task, rr_comm *comm, rr_split split, const rr
 /* report.c: rank 0 tells. */
 rr_status rr_run_banner(rr_run *run, const rr_resume *resume); /* collective */
 rr_status rr_run_report_step(rr_run *run, const rr_step_report *step);
+rr_status rr_run_report_progress(rr_run *run); /* between two lines of metrics, for the progress line alone */
 rr_status rr_run_report_eval(rr_run *run, rr_split split, const rr_metric *metrics, size_t count);
 rr_status rr_run_report_histograms(rr_run *run);
 rr_status rr_run_report_sample(rr_run *run);

@@ -62,7 +62,7 @@ static rr_status after_step(rr_run *run, const rr_step_report *step, bool report
     run->interval_targets += step->targets;
     run->interval_exposed_s += step->exposed_s;
     rr_status status = RR_OK;
-    if (run->log != NULL && reported) status = rr_run_report_step(run, step);
+    if (run->log != NULL) status = reported ? rr_run_report_step(run, step) : rr_run_report_progress(run);
     if (status == RR_OK && run->log != NULL && run->settings.log.tensorboard &&
         due(number, run->settings.log.histogram_every_steps))
         status = rr_run_report_histograms(run);

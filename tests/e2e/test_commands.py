@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import unittest
 
 from harness import Case, run
@@ -89,6 +90,18 @@ class Commands(Case):
             result = run(["eval", self.run_folder, "--json"], ranks)
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertAlmostEqual(json.loads(result.stdout)["loss"] / test["loss"], 1, delta=1e-5)
+
+    def test_the_public_interface_scores_as_eval_does(self):
+        for unit in ("char", "word", "byte"):
+            self.train(unit, task__unit=unit, train__max_steps=20)
+            with open(self.text, encoding="utf-8") as file:
+                held_out = self.write("held_out.txt", file.read()[:3000])
+            result = run(["eval", self.path(unit, ""), "--json", *self.settings(data__test=held_out, data__split="null",
+                                                                                 eval__streams=1)])
+            loss = json.loads(result.stdout)["loss"]
+            scored = subprocess.run([os.environ["RINGRNN_SCORE"], self.path(unit), held_out], capture_output=True, text=True,
+                                    check=True).stdout.split()
+            self.assertAlmostEqual(float(scored[0]) / int(scored[1]) / loss, 1, delta=1e-6)
 
     def test_generate_depends_on_the_seed_alone(self):
         self.train(train__max_steps=20)
