@@ -140,7 +140,7 @@ static void a_split_cuts_chars_by_count_and_learns_its_vocabulary_from_train_alo
 
 static void fractions_meet_the_counts_they_mean(void **state) {
     scratch *s = *state;
-    char text[1000];
+    static char text[20000];
     memset(text, 'a', sizeof text);
     static const struct {
         size_t count;
@@ -154,6 +154,7 @@ static void fractions_meet_the_counts_they_mean(void **state) {
         {7, "[1, 0, 0]", {7, 0, 0}},
         {10, "[0.5, 0.1, 0.1]", {5, 1, 1}}, /* the rest is left out */
         {3, "[0.34, 0.33, 0.33]", {1, 1, 1}},
+        {20000, "[0.3333333333, 0.3333333333, 0.3333333333]", {6666, 6667, 6667}}, /* nearly 1 is 1 */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         put(s, "t.txt", text, cases[i].count);

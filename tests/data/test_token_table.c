@@ -65,10 +65,16 @@ static void strings_differ_in_length_nuls_and_every_byte(void **state) {
     rr_token_table_free(&table);
 }
 
-static uint64_t hash_of(const char *const *words) {
+typedef struct string {
+    const char *bytes;
+    size_t length;
+} string;
+
+static uint64_t hash_of(const string *strings, size_t count) {
     rr_token_table table = {0};
     int32_t index;
-    for (; *words != NULL; words++) assert_ok(rr_token_table_add(&table, *words, strlen(*words), &index));
+    for (size_t i = 0; i < count; i++)
+        assert_ok(rr_token_table_add(&table, strings[i].bytes, strings[i].length, &index));
     uint64_t hash = rr_token_table_hash(&table, 0);
     rr_token_table_free(&table);
     return hash;
@@ -76,12 +82,14 @@ static uint64_t hash_of(const char *const *words) {
 
 static void the_hash_sees_order_and_borders(void **state) {
     (void)state;
-    uint64_t hash = hash_of((const char *const[]){"ab", "cd", NULL});
-    assert_true(hash == hash_of((const char *const[]){"ab", "cd", "ab", NULL}));
-    assert_true(hash != hash_of((const char *const[]){"cd", "ab", NULL}));
-    assert_true(hash != hash_of((const char *const[]){"abc", "d", NULL}));
-    assert_true(hash != hash_of((const char *const[]){"ab", NULL}));
-    assert_true(hash != hash_of((const char *const[]){NULL}));
+    uint64_t hash = hash_of((string[]){{BYTES("ab")}, {BYTES("cd")}}, 2);
+    assert_true(hash == hash_of((string[]){{BYTES("ab")}, {BYTES("cd")}, {BYTES("ab")}}, 3));
+    assert_true(hash != hash_of((string[]){{BYTES("cd")}, {BYTES("ab")}}, 2));
+    assert_true(hash != hash_of((string[]){{BYTES("abc")}, {BYTES("d")}}, 2));
+    assert_true(hash != hash_of((string[]){{BYTES("ab")}}, 1));
+    assert_true(hash != hash_of(NULL, 0));
+    assert_true(hash_of((string[]){{BYTES("a\0b")}, {BYTES("c")}}, 2) !=
+                hash_of((string[]){{BYTES("a")}, {BYTES("b\0c")}}, 2));
 }
 
 int main(void) {
