@@ -312,6 +312,14 @@ static size_t train_metrics(const rr_task *task, double loss, rr_metric *out) {
     return count;
 }
 
+static size_t floors(const rr_task *task, rr_split split, rr_metric out[RR_TASK_METRICS]) {
+    const rr_lm_floor *floor = &self_const(task)->floors[split];
+    size_t count = 0;
+    if (!isnan(floor->unigram)) out[count++] = (rr_metric){"unigram", floor->unigram};
+    if (!isnan(floor->bigram)) out[count++] = (rr_metric){"bigram", floor->bigram};
+    return count;
+}
+
 static size_t metrics(const rr_task *task, const double sums[RR_TASK_SUMS], rr_metric out[RR_TASK_METRICS]) {
     double loss = sums[SUM_NLL] / sums[SUM_TARGETS];
     out[0] = (rr_metric){"loss", loss};
@@ -378,6 +386,7 @@ const rr_task_ops rr_task_lm = {
     .eval_units = eval_units,
     .evaluate = evaluate,
     .metrics = metrics,
+    .floors = floors,
     .train_metrics = train_metrics,
     .generate = rr_lm_generate,
     .score = rr_lm_score,

@@ -108,6 +108,8 @@ struct rr_task_ops {
                           double (*sums)[RR_TASK_SUMS]);
     /** Metrics from the sums over all units; the first is "loss" (mean, nats). Returns their number. */
     size_t (*metrics)(const rr_task *task, const double sums[RR_TASK_SUMS], rr_metric out[RR_TASK_METRICS]);
+    /** What a trivial predictor reaches on a split, as values of the loss; returns their number (0: not known). */
+    size_t (*floors)(const rr_task *task, rr_split split, rr_metric out[RR_TASK_METRICS]);
     /** Metrics that follow from the mean training loss alone ("ppl", "bpc"), without "loss". */
     size_t (*train_metrics)(const rr_task *task, double loss, rr_metric *out); /* at most RR_TASK_METRICS - 1 */
 

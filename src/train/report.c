@@ -137,6 +137,18 @@ rr_status rr_run_report_eval(rr_run *run, rr_split split, const rr_metric *metri
     return rr_log_write(run->log, &event);
 }
 
+void rr_run_report_floors(rr_run *run, rr_split split, double loss) {
+    rr_metric floors[RR_TASK_METRICS];
+    rr_buffer text = {0};
+    size_t count = run->task->ops->floors(run->task, split, floors);
+    for (size_t i = 0; i < count; i++)
+        rr_buffer_printf(&text, "%s %s %.3f", i > 0 ? "," : "", floors[i].name, floors[i].value);
+    if (count > 0)
+        rr_log_message(run->log, "%s loss %.3f; counting alone reaches%s", rr_split_names[split], loss,
+                       rr_buffer_text(&text));
+    rr_buffer_free(&text);
+}
+
 rr_status rr_run_report_histograms(rr_run *run) {
     const rr_params *params = &run->task->params;
     for (size_t i = 0; i < params->count; i++) {

@@ -97,6 +97,7 @@ rr_status rr_run_banner(rr_run *run, const rr_resume *resume); /* collective */
 rr_status rr_run_report_step(rr_run *run, const rr_step_report *step);
 rr_status rr_run_report_progress(rr_run *run); /* between two lines of metrics, for the progress line alone */
 rr_status rr_run_report_eval(rr_run *run, rr_split split, const rr_metric *metrics, size_t count);
+void rr_run_report_floors(rr_run *run, rr_split split, double loss); /* so that nobody takes noise for learning */
 rr_status rr_run_report_histograms(rr_run *run);
 rr_status rr_run_report_sample(rr_run *run);
 

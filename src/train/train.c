@@ -89,7 +89,11 @@ static rr_status finish(rr_run *run) {
         if (chosen)
             rr_log_message(run->log, "test with the weights of step %" PRIu64 ", which had the lowest validation loss",
                            run->progress.best_step);
-        rr_status status = run->log != NULL ? rr_run_report_eval(run, RR_SPLIT_TEST, metrics, count) : RR_OK;
+        rr_status status = RR_OK;
+        if (run->log != NULL) {
+            status = rr_run_report_eval(run, RR_SPLIT_TEST, metrics, count);
+            rr_run_report_floors(run, RR_SPLIT_TEST, metrics[0].value);
+        }
         RR_TRY(rr_comm_agree(run->comm, status));
         if (chosen) RR_TRY(rr_run_read_weights(run, "last"));
     }

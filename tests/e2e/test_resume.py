@@ -112,6 +112,21 @@ class Stop(Case):
             self.assertEqual(self.stopped_by(number, None, name), 75)
             self.assertTrue(os.path.exists(self.path(name)))
 
+    def test_a_second_interrupt_without_mpirun_ends_at_once(self):
+        arguments = ["train", self.config, *self.settings(train__max_steps=9, train__bptt=900, model__hidden_size=900,
+                                                          model__num_layers=3, data__split="[1, 0, 0]")]
+        process = start(arguments)
+        for line in process.stdout:
+            if "steps an epoch" in line:
+                break  # the end of the banner: the first step takes many seconds
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        self.assertIsNone(process.poll(), "the first interrupt waits for the end of the step")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=3)
+        self.assertEqual(process.returncode, -signal.SIGINT)
+
     def test_a_time_limit_saves_exits_75_and_the_same_command_goes_on(self):
         self.train("whole", 2)
         result = self.train("limited", 2, expect=75, train__max_minutes=0.0001)
