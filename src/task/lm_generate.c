@@ -10,8 +10,14 @@ static int32_t start_token(const rr_vocab *vocab) {
     return eos >= 0 ? eos : rr_vocab_id(vocab, "\n", 1);
 }
 
-static rr_status encode(const rr_lm *lm, const char *what, const char *text, size_t length, rr_tokens *out) {
-    return rr_vocab_encode(lm->corpus.vocab, what, text, length, false, out);
+/* Line ends in a prompt are <eos>, but its last line goes on. */
+static rr_status encode_prompt(const rr_lm *lm, const char *text, size_t length, rr_tokens *out) {
+    RR_TRY(rr_vocab_encode(lm->corpus.vocab, "--prompt", text, length, true, out));
+    bool open_line = length > 0 && text[length - 1] != '\n';
+    if (lm->unit == RR_UNIT_WORD && open_line && out->count > 0 &&
+        out->ids[out->count - 1] == rr_vocab_eos(lm->corpus.vocab))
+        out->count--;
+    return RR_OK;
 }
 
 static void emit_token(const rr_lm *lm, int32_t token, rr_buffer *text, const rr_generate_options *options) {
@@ -33,7 +39,7 @@ rr_status rr_lm_generate(rr_task *task, const rr_generate_options *options) {
     rr_sampler sampler = {0};
     rr_buffer text = {0};
     const char *words = options->prompt != NULL ? options->prompt : "";
-    status = encode(lm, "--prompt", words, strlen(words), &prompt);
+    status = encode_prompt(lm, words, strlen(words), &prompt);
     if (status == RR_OK) status = rr_sampler_create(lm->head.out_size, &sampler);
     if (status != RR_OK) goto free_all;
 

@@ -82,10 +82,10 @@ static void check_text(rr_unit unit, const char *text, size_t length) {
     rr_token_counts_free(provisional);
 }
 
-static void check_vocab(rr_status status, rr_vocab *vocab) {
+static void check_vocab(rr_status status, rr_vocab *const *vocab) {
     if (!accepted(status)) return;
-    check_json(vocab);
-    rr_vocab_free(vocab);
+    check_json(*vocab);
+    rr_vocab_free(*vocab);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
@@ -108,13 +108,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
         check_text(RR_UNIT_WORD, text, text_length);
         break;
     case 'C':
-        check_vocab(rr_vocab_parse(RR_UNIT_CHAR, "fuzz", text, text_length, &vocab), vocab);
+        check_vocab(rr_vocab_parse(RR_UNIT_CHAR, "fuzz", text, text_length, &vocab), &vocab);
         break;
     case 'W':
-        check_vocab(rr_vocab_parse(RR_UNIT_WORD, "fuzz", text, text_length, &vocab), vocab);
+        check_vocab(rr_vocab_parse(RR_UNIT_WORD, "fuzz", text, text_length, &vocab), &vocab);
         break;
     case 'j':
-        check_vocab(rr_vocab_from_json(text, &vocab), vocab);
+        check_vocab(rr_vocab_from_json(text, &vocab), &vocab);
         break;
     default:
         break;
