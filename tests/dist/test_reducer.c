@@ -141,18 +141,20 @@ static void sums_travel_while_ranks_compute(void **state) {
         rr_reducer_begin(reducer);
         fill(grads, 0, half, 1);
         rr_hooks_ready(hooks, half);
-        MPI_Barrier(MPI_COMM_WORLD);
-        spend(hooks, 0.3); /* long enough for the first bucket, even with many ranks on a core */
-        fill(grads, half, count, 1);
-        if (ranks > 1) { /* done while this rank computed */
-            size_t bad = 0;
-            for (size_t i = 0; i < half; i++) bad += grads[i] == gradient(rank, 1, i);
-            expect(bad < half / 100);
+        /* Computing goes on until the first half has been summed behind its back; 20 s are for slow machines. */
+        size_t unsummed = half;
+        double deadline = rr_clock_seconds() + 20;
+        while (ranks > 1 && unsummed > half / 100 && rr_clock_seconds() < deadline) {
+            spend(hooks, 0.01);
+            unsummed = 0;
+            for (size_t i = 0; i < half; i++) unsummed += grads[i] == gradient(rank, 1, i);
         }
+        expect(ranks == 1 || unsummed <= half / 100);
+        fill(grads, half, count, 1);
         expect(rr_reducer_finish(reducer, &times) == RR_OK);
         expect(count_bad(grads, count, 1) == 0);
         expect(times.hidden == (ranks > 1 ? times.total - times.exposed : 0));
-        if (ranks > 1) expect(times.hidden > 0.2 && times.exposed < times.total);
+        if (ranks > 1) expect(times.hidden >= 0.01 && times.exposed < times.total);
         rr_reducer_free(reducer);
     }
     free(grads);
