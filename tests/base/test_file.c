@@ -58,8 +58,10 @@ static void folders_are_made_with_their_parents(void **state) {
     assert_int_equal(rr_folder_make(scratch_path(s, "a/b/c")), RR_OK);
     assert_int_equal(rr_folder_make("/"), RR_OK);
     assert_int_equal(rr_file_write(scratch_path(s, "file"), "x", 1), RR_OK);
+    assert_int_equal(rr_folder_make(scratch_path(s, "file")), RR_ERR_RUNTIME);
+    assert_int_equal(rr_folder_make(""), RR_ERR_RUNTIME);
     assert_int_equal(rr_folder_make(scratch_path(s, "file/below")), RR_ERR_RUNTIME);
-    assert_non_null(strstr(rr_last_error(), "file/below: folder cannot be made"));
+    assert_non_null(strstr(rr_last_error(), "file: folder cannot be made: there is a file of that name"));
 }
 
 static void a_relative_path_works(void **state) {
