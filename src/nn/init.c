@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/rng.h"
+#include "nn/normal.h"
 
 /* The numbers of a parameter depend on the seed and its name alone. */
 typedef struct stream {
@@ -21,13 +22,20 @@ static double uniform(const stream *s, size_t index) {
     return ((double)words[index % 4] + 0.5) * 0x1p-32; /* never 0 */
 }
 
-/* Box & Muller 1958. */
-static double normal(const stream *s, size_t index) {
-    uint32_t counter[4] = {(uint32_t)(index / 2), (uint32_t)((uint64_t)(index / 2) >> 32), 1, 0}, words[4];
+/* Two normal numbers, of index 2 * pair and the one after it. */
+static void normal_pair(const stream *s, size_t pair, double out[2]) {
+    uint32_t counter[4] = {(uint32_t)pair, (uint32_t)((uint64_t)pair >> 32), 1, 0}, words[4];
     rr_philox(s->seed, RR_RNG_INIT, counter, words);
-    double radius = sqrt(-2 * log(((double)words[0] + 0.5) * 0x1p-32)),
-           angle = 2 * 3.14159265358979323846 * (double)words[1] * 0x1p-32;
-    return radius * (index % 2 == 0 ? cos(angle) : sin(angle));
+    rr_normal_pair(words[0], words[1], out);
+}
+
+static void fill_normal(const stream *s, size_t count, float *out) {
+    for (size_t i = 0; i < count; i += 2) {
+        double pair[2];
+        normal_pair(s, i / 2, pair);
+        out[i] = (float)pair[0];
+        if (i + 1 < count) out[i + 1] = (float)pair[1];
+    }
 }
 
 static void fill_uniform(const stream *s, double bound, size_t count, float *out) {
@@ -39,26 +47,48 @@ static void fill_xavier(const stream *s, const rr_param *param, float *out) {
     fill_uniform(s, sqrt(6 / (double)(fan_in + fan_out)), param->count, out);
 }
 
-/* Each gate's [H, H] block: rows of normal numbers made orthonormal by Gram & Schmidt, twice for accuracy. */
+enum { LANES = 8 }; /* sums side by side, which the compiler may keep in vectors; their order is fixed */
+
+static double dot(size_t count, const double *a, const double *b) {
+    double lanes[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        for (size_t k = 0; k < LANES; k++) lanes[k] += a[i + k] * b[i + k];
+    for (size_t k = 0; i < count; i++, k++) lanes[k] += a[i] * b[i];
+    double sum = 0;
+    for (size_t k = 0; k < LANES; k++) sum += lanes[k];
+    return sum;
+}
+
+/*
+ * Makes row v orthonormal to the `count` rows before it, which are orthonormal (Gram & Schmidt, modified). Where little
+ * of the row is left, that is mostly rounding, and it is done again.
+ */
+static void orthonormalise(size_t H, size_t count, const double *rows, double *v) {
+    double before, left = dot(H, v, v);
+    int passes = 0;
+    do {
+        before = left;
+        for (size_t row = 0; row < count; row++) {
+            const double *u = rows + row * H;
+            double along = dot(H, u, v);
+            for (size_t k = 0; k < H; k++) v[k] -= along * u[k];
+        }
+        left = dot(H, v, v);
+    } while (left < 1e-6 * before && ++passes < 3);
+    double norm = sqrt(left);
+    for (size_t k = 0; k < H; k++) v[k] /= norm;
+}
+
+/* Each gate's [H, H] block: rows of normal numbers made orthonormal. */
 static rr_status fill_orthogonal(const stream *s, const rr_param *param, float *out) {
     size_t H = param->dims[1];
-    double *q = calloc(H * H, sizeof *q);
+    double *q = calloc(H * H + 1, sizeof *q); /* numbers are drawn in pairs */
     if (q == NULL) return rr_fail(RR_ERR_NOMEM, "no memory to initialise %s", param->name);
     for (size_t gate = 0; gate < param->gates; gate++) {
-        for (size_t i = 0; i < H * H; i++) q[i] = normal(s, gate * H * H + i);
-        for (size_t row = 0; row < H; row++) {
-            double *v = q + row * H, norm = 0;
-            for (int twice = 0; twice < 2; twice++)
-                for (size_t before = 0; before < row; before++) {
-                    double dot = 0;
-                    const double *u = q + before * H;
-                    for (size_t k = 0; k < H; k++) dot += u[k] * v[k];
-                    for (size_t k = 0; k < H; k++) v[k] -= dot * u[k];
-                }
-            for (size_t k = 0; k < H; k++) norm += v[k] * v[k];
-            norm = sqrt(norm);
-            for (size_t k = 0; k < H; k++) v[k] /= norm;
-        }
+        size_t pairs = (H * H + 1) / 2;
+        for (size_t i = 0; i < pairs; i++) normal_pair(s, gate * pairs + i, q + 2 * i);
+        for (size_t row = 0; row < H; row++) orthonormalise(H, row, q, q + row * H);
         for (size_t i = 0; i < H * H; i++) out[gate * H * H + i] = (float)q[i];
     }
     free(q);
@@ -73,7 +103,7 @@ static rr_status fill(const rr_init_config *config, const stream *s, const rr_pa
         break;
     case RR_INIT_PYTORCH:
         if (param->kind == RR_PARAM_EMBEDDING)
-            for (size_t i = 0; i < param->count; i++) out[i] = (float)normal(s, i);
+            fill_normal(s, param->count, out);
         else
             fill_uniform(s, 1 / sqrt((double)param->fan_in), param->count, out);
         break;
