@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/file.h"
 #include "base/durable.h"
+#include "base/file.h"
 #include "ckpt/format.h"
 #include "ckpt/step_files.h"
 

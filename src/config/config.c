@@ -245,7 +245,7 @@ static size_t variant_with(const rr_section *section, const char *path) {
 }
 
 static rr_status unknown_key(const binding *b, const char *path, const char *origin, size_t line, size_t variant) {
-    char name[LONGEST_KEY], text[1024];
+    char name[2 * LONGEST_KEY], text[1024];
     const rr_section *section = b->section;
     snprintf(name, sizeof name, "%s.%s", section->name, path);
     size_t other = section->variant_key != NULL ? variant_with(section, path) : 0;

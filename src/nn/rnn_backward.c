@@ -113,7 +113,7 @@ void rr_rnn_backward(rr_rnn *rnn, const rr_params *params, const rr_sequence *se
             }
             size_t last = rnn->spec.bias ? pass->bias_hh : pass->weight_hh;
             rr_hooks_ready(hooks, rr_param_end(params, last));
-            if (d_input != NULL) input_gradient(rnn, pass, params, layer->input_size, total, d > 0, d_input, hooks);
+            if (l > 0 || dx != NULL) input_gradient(rnn, pass, params, layer->input_size, total, d > 0, d_input, hooks);
         }
         if (l == 0) break;
         if (rnn->has_dropout)

@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "base/file.h"
 #include "base/durable.h"
+#include "base/file.h"
 #include "ckpt/failing_calls.h"
 #include "ckpt/safetensors.h"
 #include "support/scratch.h"
