@@ -221,15 +221,18 @@ rr_status rr_comm_compare(rr_comm *comm, uint64_t value, const char *what) {
     if (bounds[0] == ~bounds[1]) return RR_OK;
 
     uint64_t *values = malloc(2 * comm->size * sizeof *values);
-    RR_TRY(rr_comm_agree(comm, values != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory to compare over ranks")));
+    rr_status status =
+        rr_comm_agree(comm, values != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory to compare over ranks"));
+    if (status != RR_OK || values == NULL) goto free_values;
     MPI_Request request;
-    rr_status status = rr_mpi_check(
-        MPI_Iallgather(&value, 1, MPI_UINT64_T, values, 1, MPI_UINT64_T, comm->mpi, &request), "comparing over ranks");
+    status = rr_mpi_check(MPI_Iallgather(&value, 1, MPI_UINT64_T, values, 1, MPI_UINT64_T, comm->mpi, &request),
+                          "comparing over ranks");
     if (status == RR_OK) status = rr_mpi_wait(&request, "comparing over ranks");
     if (status == RR_OK) {
         status = name_odd_ranks(comm, values, values + comm->size, what);
         comm->agreed = true;
     }
+free_values:
     free(values);
     return status;
 }

@@ -12,8 +12,7 @@ typedef struct rr_allreduce_ops {
     const char *name, *help;
     /** True if it can sum that many bytes over these ranks and nodes. */
     bool (*fits)(size_t bytes, size_t ranks, size_t nodes);
-    /** Prepares sums of up to max_count floats; tag: distinct for operations under way at once (0 .. 4095). Collective.
-     */
+    /** Collective. Prepares sums of up to max_count floats; tag (0 .. 4095): another one for each under way at once. */
     rr_status (*create)(rr_comm *comm, size_t max_count, size_t tag, rr_allreduce **out);
     /** Starts the sum of values[count] in place; all ranks pass the same count. values must stay until done. */
     rr_status (*start)(rr_allreduce *operation, float *values, size_t count);

@@ -28,9 +28,14 @@ static rr_status create(rr_comm *comm, size_t max_count, size_t tag, rr_allreduc
     (void)max_count, (void)tag;
     rr_allreduce *operation = malloc(sizeof *operation);
     /* All ranks must come to the collective below, or none. */
-    RR_TRY(rr_comm_agree(comm, operation != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for an allreduce")));
+    rr_status status =
+        rr_comm_agree(comm, operation != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for an allreduce"));
+    if (status != RR_OK || operation == NULL) {
+        free(operation);
+        return status;
+    }
     *operation = (rr_allreduce){.comm = comm, .mpi = MPI_COMM_NULL, .request = MPI_REQUEST_NULL};
-    rr_status status = rr_mpi_check(MPI_Comm_dup(comm->mpi, &operation->mpi), "preparing an allreduce");
+    status = rr_mpi_check(MPI_Comm_dup(comm->mpi, &operation->mpi), "preparing an allreduce");
     if (status != RR_OK) {
         free_operation(operation);
         return status;

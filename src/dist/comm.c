@@ -135,7 +135,8 @@ rr_status rr_comm_placement(rr_comm *comm, rr_buffer *out) {
         all = calloc(comm->size, sizeof *all);
         if (all == NULL) status = rr_fail(RR_ERR_NOMEM, "no memory for the cores of %zu ranks", comm->size);
     }
-    RR_TRY(rr_comm_agree(comm, status));
+    status = rr_comm_agree(comm, status);
+    if (status != RR_OK) goto free_all;
     MPI_Request request;
     status = rr_mpi_check(
         MPI_Igather(&mine, (int)sizeof mine, MPI_BYTE, all, (int)sizeof mine, MPI_BYTE, 0, comm->mpi, &request),
@@ -143,6 +144,7 @@ rr_status rr_comm_placement(rr_comm *comm, rr_buffer *out) {
     if (status == RR_OK) status = rr_mpi_wait(&request, "gathering the cores");
     if (status == RR_OK && comm->rank == 0)
         status = rr_placement_describe(comm->places, all, comm->size, comm->mpi_version, out);
+free_all:
     free(all);
     return status;
 }

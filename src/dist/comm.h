@@ -43,15 +43,14 @@ bool rr_comm_agreed(const rr_comm *comm);
 rr_status rr_comm_broadcast(rr_comm *comm, size_t root, rr_buffer *bytes);
 rr_status rr_comm_broadcast_floats(rr_comm *comm, size_t root, float *values, size_t count);
 
-/** Collective: counts[size] doubles a rank (may differ, may be 0) arrive on rank 0 in rank order; others may pass NULL
- * out. */
+/** Collective: counts[size] values a rank (may differ, may be 0) arrive on rank 0 in rank order; others may pass NULL.
+ */
 rr_status rr_comm_gather_doubles(rr_comm *comm, const double *values, const size_t *counts, double *out);
 rr_status rr_comm_gather_floats(rr_comm *comm, const float *values, const size_t *counts, float *out);
 
-/** Collective: largest value (NaN if any is) and sum over ranks, in place. */
+/** Collective, in place: largest value (NaN if any is), and sum, added in rank order: the same bits on all ranks. */
 rr_status rr_comm_max_doubles(rr_comm *comm, double *values, size_t count);
-rr_status rr_comm_sum_doubles(rr_comm *comm, double *values,
-                              size_t count); /* added in rank order: same bits on all ranks */
+rr_status rr_comm_sum_doubles(rr_comm *comm, double *values, size_t count);
 rr_status rr_comm_barrier(rr_comm *comm);
 
 /**
@@ -63,8 +62,7 @@ rr_status rr_comm_compare(rr_comm *comm, uint64_t value, const char *what);
 /** Ends the whole job at once with that exit code, after printing rr_last_error() with rank and host. Never returns. */
 _Noreturn void rr_comm_abort(rr_comm *comm, rr_status status);
 
-/** Lines for the banner: hosts, ranks on each, cores each rank is bound to, MPI version; a warning where cores are
- * shared. */
+/** Lines for the banner: hosts, their ranks, the cores of each, MPI version; warnings where cores are shared. */
 rr_status rr_comm_placement(rr_comm *comm, rr_buffer *out); /* collective; text on rank 0 */
 
 /** "4 ranks: node1 2, node2 2; Open MPI 4.1.4": what a checkpoint records as placement. Same on all ranks. */

@@ -37,14 +37,19 @@ static void combine(void *in, void *inout, int *length, MPI_Datatype *type) {
 rr_status rr_control_create(rr_comm *comm, rr_control_exchange **out) {
     rr_control_exchange *exchange = calloc(1, sizeof *exchange);
     /* All ranks must come to the collective below, or none. */
-    RR_TRY(rr_comm_agree(comm, exchange != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for the control exchange")));
+    rr_status status =
+        rr_comm_agree(comm, exchange != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for the control exchange"));
+    if (status != RR_OK || exchange == NULL) {
+        free(exchange);
+        return status;
+    }
     *exchange = (rr_control_exchange){.comm = comm,
                                       .mpi = MPI_COMM_NULL,
                                       .type = MPI_DATATYPE_NULL,
                                       .combine = MPI_OP_NULL,
                                       .request = MPI_REQUEST_NULL};
     static const char what[] = "preparing the control exchange";
-    rr_status status = rr_mpi_check(MPI_Comm_dup(comm->mpi, &exchange->mpi), what);
+    status = rr_mpi_check(MPI_Comm_dup(comm->mpi, &exchange->mpi), what);
     if (status == RR_OK)
         status =
             rr_mpi_check(MPI_Type_contiguous(RR_CONTROL_SUMS + RR_CONTROL_MAXES, MPI_DOUBLE, &exchange->type), what);

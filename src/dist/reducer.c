@@ -163,8 +163,8 @@ rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *
         status = plan(reducer, config, count, cuts, cut_count);
     }
     status = rr_comm_agree(comm, status);
-    if (status == RR_OK && rr_comm_size(comm) > 1) status = create_operations(reducer);
-    if (status != RR_OK) {
+    if (status == RR_OK && reducer != NULL && rr_comm_size(comm) > 1) status = create_operations(reducer);
+    if (status != RR_OK || reducer == NULL) {
         rr_reducer_free(reducer);
         return status;
     }

@@ -18,15 +18,16 @@ typedef struct rr_reducer_times {
 /**
  * @param[in] grads  [count] the gradient arena, borrowed
  * @param[in] cuts   [cut_count] rising offsets where a bucket may end (ends of parameters); the last is count. A bucket
- *                   closes at the first cut at or beyond dist.bucket_mb; a parameter larger than a bucket is cut
- * inside.
+ *                   closes at the first cut at or beyond dist.bucket_mb; a larger parameter is cut inside.
+ *
+ * Collective; a failure is agreed on. From then on waits within a step, here and in control.h, end with an error after
+ * dist.timeout_s.
  */
 rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *grads, size_t count, const size_t *cuts,
                             size_t cut_count, rr_reducer **out);
 void rr_reducer_free(rr_reducer *reducer);
 
-/** Hooks for the backward pass whose end finishes the gradients (the last micro batch). Valid as long as the reducer.
- */
+/** Hooks for the backward pass that finishes the gradients (the last micro batch). Valid as long as the reducer. */
 const rr_hooks *rr_reducer_hooks(rr_reducer *reducer);
 
 /** Hooks that only tick (earlier micro batches). */

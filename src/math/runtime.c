@@ -1,6 +1,7 @@
 #include "math/runtime.h"
 
 #include <cblas.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,25 +27,54 @@ rr_isa rr_isa_best(void) {
 }
 
 static const char *const isa_names[] = {"portable", "AVX2", "AVX-512"};
+static const char *const isa_words[] = {"portable", "avx2", "avx512"}; /* in RINGRNN_ISA */
+enum { ISA_COUNT = 3 };
 
 const char *rr_isa_name(rr_isa isa) { return isa_names[isa]; }
 
+/* The level that RINGRNN_ISA names, ISA_COUNT if it names none. */
+static int isa_wanted(const char *variable) {
+    int level = 0;
+    while (level < ISA_COUNT && strcmp(variable, isa_words[level]) != 0) level++;
+    return level;
+}
+
 rr_isa rr_isa_used(void) {
-    static const char *const names[] = {"portable", "avx2", "avx512"};
-    const char *wanted = getenv("RINGRNN_ISA");
+    const char *variable = getenv("RINGRNN_ISA");
     rr_isa best = rr_isa_best();
-    for (int level = 0; wanted != NULL && level < (int)best; level++)
-        if (strcmp(wanted, names[level]) == 0) return (rr_isa)level;
-    return best;
+    if (variable == NULL) return best;
+    int wanted = isa_wanted(variable);
+    return wanted < (int)best ? (rr_isa)wanted : best;
+}
+
+static rr_core_type_facts facts(void) {
+    return (rr_core_type_facts){.best = rr_isa_best(),
+                                .core = openblas_get_corename(),
+                                .selectable = strstr(openblas_get_config(), "DYNAMIC_ARCH") != NULL,
+                                .variable = getenv("OPENBLAS_CORETYPE"),
+                                .mended = getenv(AGAIN) != NULL};
+}
+
+/* False where the program was given to a dynamic loader as its argument: running the link again would run the loader.
+ */
+static bool runs_as_itself(void) {
+    char path[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (length <= 0) return false;
+    path[length] = '\0';
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    return strncmp(name, "ld-", 3) != 0 && strncmp(name, "ld.", 3) != 0;
 }
 
 void rr_math_start(char **argv) {
-    const char *better = rr_core_type_better(rr_isa_best(), openblas_get_corename());
-    if (better == NULL || getenv("OPENBLAS_CORETYPE") != NULL || getenv(AGAIN) != NULL) return;
+    rr_core_type_facts found = facts();
+    const char *better = rr_core_type_to_mend(&found);
+    if (better == NULL || !runs_as_itself()) return;
     setenv("OPENBLAS_CORETYPE", better, 1);
     setenv(AGAIN, "1", 1);
     execv("/proc/self/exe", argv); /* if it fails, the slower kernels do */
     unsetenv("OPENBLAS_CORETYPE");
+    unsetenv(AGAIN);
 }
 
 void rr_math_thread_start(void) {
@@ -58,27 +88,21 @@ void rr_math_thread_start(void) {
 }
 
 rr_status rr_math_open(size_t threads) {
+    const char *variable = getenv("RINGRNN_ISA");
+    if (variable != NULL && isa_wanted(variable) == ISA_COUNT)
+        return rr_fail(RR_ERR_INPUT, "RINGRNN_ISA=%s: must be portable, avx2 or avx512", variable);
     if (threads == 0 || threads > 1024)
         return rr_fail(RR_ERR_INPUT, "%zu BLAS threads: must be >= 1 and <= 1024", threads);
+    rr_math_thread_start(); /* before OpenBLAS starts threads, which inherit it */
     openblas_set_num_threads((int)threads);
-    rr_math_thread_start();
     return RR_OK;
 }
 
 const char *rr_math_notice(void) {
     static _Thread_local char text[256];
-    const char *core = openblas_get_corename(), *better = rr_core_type_better(rr_isa_best(), core);
-    if (better == NULL) return NULL;
-    const char *variable = getenv("OPENBLAS_CORETYPE");
-    if (variable != NULL)
-        snprintf(text, sizeof text,
-                 "OPENBLAS_CORETYPE=%s is set and respected; this processor has %s, where %s would be faster", variable,
-                 rr_isa_name(rr_isa_best()), better);
-    else
-        snprintf(text, sizeof text,
-                 "OpenBLAS uses its %s kernels on a processor with %s; OPENBLAS_CORETYPE=%s would be faster", core,
-                 rr_isa_name(rr_isa_best()), better);
-    return text;
+    rr_core_type_facts found = facts();
+    rr_core_type_notice(&found, text, sizeof text);
+    return text[0] != '\0' ? text : NULL;
 }
 
 /* "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ..." without what follows the version. */
