@@ -1,10 +1,10 @@
 /* exp, sigmoid, tanh and log against the double precision of libm. */
+#include <cmocka.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <cmocka.h>
 
 #include "math/levels.h"
 
@@ -16,8 +16,9 @@ typedef struct function {
     const char *name;
     size_t member; /* of rr_kernels */
     double (*exact)(double);
-    double bound;          /* ulp; pointwise.c states it */
-    double dense_from, dense_to; /* magnitudes where the result is neither constant nor x: every float with RINGRNN_TEST_ALL */
+    double bound; /* ulp; pointwise.c states it */
+    double dense_from,
+        dense_to; /* magnitudes where the result is neither constant nor x: every float with RINGRNN_TEST_ALL */
 } function;
 
 static const function functions[] = {
@@ -51,7 +52,7 @@ static double worst(const function *f, uint64_t first, uint64_t end, uint64_t st
                 if (y[i] == y[i]) fail_msg("%s(%a) is %a, not NaN", f->name, (double)x[i], (double)y[i]);
                 continue;
             }
-            if (f->exact == log && fabsf(x[i]) < 0x1p-126f) want = -INFINITY; /* a denormal is 0 */
+            if (f->exact == log && fabsf(x[i]) < 0x1p-126f) want = -INFINITY;  /* a denormal is 0 */
             if (fabs(want) >= 0x1.ffffffp127) want = copysign(INFINITY, want); /* rounds to no float */
             if (fabs(want) < 0x1p-126 && y[i] == 0) continue;                  /* flushed */
             double error = isinf(want) ? ((double)y[i] == want ? 0 : INFINITY) : ulps(y[i], want);
@@ -72,7 +73,8 @@ static void errors_stay_within_the_stated_bounds(void **state) {
         double error = worst(f, 0, (uint64_t)1 << 32, 509, &where);
         if (getenv("RINGRNN_TEST_ALL") != NULL)
             for (uint32_t sign = 0; sign <= 1 && !(sign == 1 && f->exact == log); sign++) {
-                uint64_t from = bits_of((float)f->dense_from) | sign << 31, to = bits_of((float)f->dense_to) | sign << 31;
+                uint64_t from = bits_of((float)f->dense_from) | sign << 31,
+                         to = bits_of((float)f->dense_to) | sign << 31;
                 float there = 0;
                 double dense = worst(f, from, to, 1, &there);
                 if (dense > error) error = dense, where = there;
