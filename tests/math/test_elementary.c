@@ -1,10 +1,11 @@
 /* exp, sigmoid, tanh and log against the double precision of libm. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 #include "math/levels.h"
 
