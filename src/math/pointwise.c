@@ -1,4 +1,9 @@
-/* Calls through the table of the instruction set in use. */
+/*
+ * Calls through the table of the instruction set in use.
+ *
+ * Errors against exact results, over every float (tests/math/test_elementary.c): exp 1 ulp, sigmoid 2.5, tanh 2.5,
+ * log 1. Denormal numbers are 0: exp x is 0 below -87.33, log of a denormal is that of 0. NaN stays NaN.
+ */
 #include "math/pointwise.h"
 
 #include <stdatomic.h>
