@@ -12,6 +12,7 @@ typedef enum rr_rng_use {
     RR_RNG_SHUFFLE = 3, /* counter: epoch, index */
     RR_RNG_SAMPLE = 4,  /* counter: index of the generated token */
     RR_RNG_SPLIT = 5,
+    RR_RNG_SYNTHETIC = 6,
     RR_RNG_TEST = 99
 } rr_rng_use;
 

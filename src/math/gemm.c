@@ -44,12 +44,3 @@ void rr_gemm_backward_weight(size_t M, size_t N, size_t K, const float *dy, size
                              float *dw, size_t lddw) {
     gemm(true, false, N, K, M, dy, lddy, x, ldx, true, dw, lddw);
 }
-
-void rr_recurrent_forward(size_t rows, size_t N, size_t H, const float *h, const float *w_hh, float *gates) {
-    rr_gemm_forward(rows, N, H, h, H, w_hh, H, true, gates, N);
-}
-
-void rr_recurrent_backward(size_t rows, size_t N, size_t H, const float *dgates, const float *w_hh, bool accumulate,
-                           float *dh) {
-    rr_gemm_backward_input(rows, N, H, dgates, N, w_hh, H, accumulate, dh, H);
-}

@@ -23,16 +23,6 @@ void rr_gemm_backward_weight(size_t M, size_t N, size_t K, const float *dy, size
                              float *dw, size_t lddw);
 
 /**
- * The recurrent product of one time step, forward: gates[rows, N] += h[rows, H] . w_hh[N, H]^T.
- * All cells go through this function and its mirror, so that a packed or just-in-time kernel has one place to live.
- */
-void rr_recurrent_forward(size_t rows, size_t N, size_t H, const float *h, const float *w_hh, float *gates);
-
-/** The mirror: dh[rows, H] (+)= dgates[rows, N] . w_hh[N, H]. */
-void rr_recurrent_backward(size_t rows, size_t N, size_t H, const float *dgates, const float *w_hh, bool accumulate,
-                           float *dh);
-
-/**
  * Compares the products in use with plain loops on the shapes where libraries were seen to fail; takes a few ms.
  * @return RR_ERR_RUNTIME with advice when the library computes wrongly
  */

@@ -19,7 +19,7 @@ const rr_kernels *rr_kernels_of(rr_isa isa) {
     return &rr_kernels_portable;
 }
 
-static const rr_kernels *table(void) {
+const rr_kernels *rr_kernels_used(void) {
     static const rr_kernels *_Atomic chosen;
     const rr_kernels *kernels = atomic_load_explicit(&chosen, memory_order_relaxed);
     if (kernels == NULL) {
@@ -28,6 +28,8 @@ static const rr_kernels *table(void) {
     }
     return kernels;
 }
+
+static const rr_kernels *table(void) { return rr_kernels_used(); }
 
 void rr_exp(size_t count, const float *x, float *y) { table()->exp(count, x, y); }
 void rr_sigmoid(size_t count, const float *x, float *y) { table()->sigmoid(count, x, y); }
@@ -46,30 +48,30 @@ void rr_bias_backward(size_t rows, size_t width, const float *dy, size_t lddy, f
 double rr_sum_squares(size_t count, const float *x) { return table()->sum_squares(count, x); }
 float rr_max_abs(size_t count, const float *x) { return table()->max_abs(count, x); }
 
-void rr_lstm_forward(size_t rows, size_t H, float *gates, const float *c_prev, float *c, float *tanh_c, float *h,
-                     size_t ldh) {
-    table()->lstm_forward(rows, H, gates, c_prev, c, tanh_c, h, ldh);
+void rr_lstm_forward(size_t rows, size_t H, size_t first, size_t end, float *gates, const float *c_prev, float *c,
+                     float *tanh_c, float *h, size_t ldh) {
+    table()->lstm_forward(rows, H, first, end, gates, c_prev, c, tanh_c, h, ldh);
 }
-void rr_lstm_backward(size_t rows, size_t H, const float *gates, const float *c_prev, const float *tanh_c,
-                      const float *dh, float *dc, float *dgates) {
-    table()->lstm_backward(rows, H, gates, c_prev, tanh_c, dh, dc, dgates);
+void rr_lstm_backward(size_t rows, size_t H, size_t first, size_t end, const float *gates, const float *c_prev,
+                      const float *tanh_c, const float *dh, float *dc, float *dgates) {
+    table()->lstm_backward(rows, H, first, end, gates, c_prev, tanh_c, dh, dc, dgates);
 }
-void rr_gru_forward(size_t rows, size_t H, float *gates_x, const float *gates_h, const float *h_prev, float *h,
-                    size_t ldh) {
-    table()->gru_forward(rows, H, gates_x, gates_h, h_prev, h, ldh);
+void rr_gru_forward(size_t rows, size_t H, size_t first, size_t end, float *gates_x, const float *gates_h,
+                    const float *h_prev, float *h, size_t ldh) {
+    table()->gru_forward(rows, H, first, end, gates_x, gates_h, h_prev, h, ldh);
 }
-void rr_gru_backward(size_t rows, size_t H, const float *gates, const float *gates_h, const float *h_prev,
-                     const float *dh, float *dgates_x, float *dgates_h, float *dh_prev) {
-    table()->gru_backward(rows, H, gates, gates_h, h_prev, dh, dgates_x, dgates_h, dh_prev);
+void rr_gru_backward(size_t rows, size_t H, size_t first, size_t end, const float *gates, const float *gates_h,
+                     const float *h_prev, const float *dh, float *dgates_x, float *dgates_h, float *dh_prev) {
+    table()->gru_backward(rows, H, first, end, gates, gates_h, h_prev, dh, dgates_x, dgates_h, dh_prev);
 }
-void rr_elman_tanh_forward(size_t rows, size_t H, float *gates, float *h, size_t ldh) {
-    table()->elman_tanh_forward(rows, H, gates, h, ldh);
+void rr_elman_tanh_forward(size_t rows, size_t H, size_t first, size_t end, float *gates, float *h, size_t ldh) {
+    table()->elman_tanh_forward(rows, H, first, end, gates, h, ldh);
 }
 void rr_elman_tanh_backward(size_t count, const float *h, const float *dh, float *dgates) {
     table()->elman_tanh_backward(count, h, dh, dgates);
 }
-void rr_elman_relu_forward(size_t rows, size_t H, float *gates, float *h, size_t ldh) {
-    table()->elman_relu_forward(rows, H, gates, h, ldh);
+void rr_elman_relu_forward(size_t rows, size_t H, size_t first, size_t end, float *gates, float *h, size_t ldh) {
+    table()->elman_relu_forward(rows, H, first, end, gates, h, ldh);
 }
 void rr_elman_relu_backward(size_t count, const float *h, const float *dh, float *dgates) {
     table()->elman_relu_backward(count, h, dh, dgates);

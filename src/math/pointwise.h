@@ -32,39 +32,40 @@ double rr_sum_squares(size_t count, const float *x);
 float rr_max_abs(size_t count, const float *x);
 
 /**
- * LSTM (Hochreiter & Schmidhuber 1997, with forget gate; PyTorch's formulas), one time step of `rows` rows, H units.
+ * LSTM (Hochreiter & Schmidhuber 1997, with forget gate; PyTorch's formulas), one time step of `rows` rows, H units,
+ * of which [first, end) are wanted.
  * gates [rows, 4H] hold the pre-activations i,f,g,o on entry and the activations on return.
  * c_prev [rows, H], c [rows, H], tanh_c [rows, H] (saved for backward), h [rows, H] with row stride ldh.
  */
-void rr_lstm_forward(size_t rows, size_t H, float *gates, const float *c_prev, float *c, float *tanh_c, float *h,
-                     size_t ldh);
+void rr_lstm_forward(size_t rows, size_t H, size_t first, size_t end, float *gates, const float *c_prev, float *c,
+                     float *tanh_c, float *h, size_t ldh);
 
 /**
  * The mirror. dh [rows, H]: gradient of h (all that reaches it); dc [rows, H]: gradient of c from the step after, on
  * entry; gradient of c_prev on return. gates hold activations; dgates [rows, 4H] gets gradients of the pre-activations.
  */
-void rr_lstm_backward(size_t rows, size_t H, const float *gates, const float *c_prev, const float *tanh_c,
-                      const float *dh, float *dc, float *dgates);
+void rr_lstm_backward(size_t rows, size_t H, size_t first, size_t end, const float *gates, const float *c_prev,
+                      const float *tanh_c, const float *dh, float *dc, float *dgates);
 
 /**
  * GRU (Cho et al. 2014, PyTorch's variant: n = tanh(W_in x + b_in + r * (W_hn h + b_hn)), h' = (1-z) n + z h).
  * gates_x [rows, 3H]: r,z,n parts from the input (biases in), activations r,z,n on return.
  * gates_h [rows, 3H]: r,z,n parts from h (biases in); the n part, before the product with r, is saved for backward.
  */
-void rr_gru_forward(size_t rows, size_t H, float *gates_x, const float *gates_h, const float *h_prev, float *h,
-                    size_t ldh);
+void rr_gru_forward(size_t rows, size_t H, size_t first, size_t end, float *gates_x, const float *gates_h,
+                    const float *h_prev, float *h, size_t ldh);
 
 /**
  * dh [rows, H]: gradient of h. dgates_x, dgates_h [rows, 3H]: gradients of both pre-activations. dh_prev [rows, H] gets
  * the direct part z * dh (what goes through gates_h is added by the recurrent product).
  */
-void rr_gru_backward(size_t rows, size_t H, const float *gates, const float *gates_h, const float *h_prev,
-                     const float *dh, float *dgates_x, float *dgates_h, float *dh_prev);
+void rr_gru_backward(size_t rows, size_t H, size_t first, size_t end, const float *gates, const float *gates_h,
+                     const float *h_prev, const float *dh, float *dgates_x, float *dgates_h, float *dh_prev);
 
 /** Elman RNN: h = tanh(gates) or relu(gates); gates [rows, H] keep h. Backward: dgates = dh * f'(h). */
-void rr_elman_tanh_forward(size_t rows, size_t H, float *gates, float *h, size_t ldh);
+void rr_elman_tanh_forward(size_t rows, size_t H, size_t first, size_t end, float *gates, float *h, size_t ldh);
 void rr_elman_tanh_backward(size_t count, const float *h, const float *dh, float *dgates);
-void rr_elman_relu_forward(size_t rows, size_t H, float *gates, float *h, size_t ldh);
+void rr_elman_relu_forward(size_t rows, size_t H, size_t first, size_t end, float *gates, float *h, size_t ldh);
 void rr_elman_relu_backward(size_t count, const float *h, const float *dh, float *dgates);
 
 /**

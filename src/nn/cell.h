@@ -5,10 +5,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/** One time step of `rows` rows; the pointers are slices of what rnn.c keeps. All [rows, ...] arrays are contiguous. */
+/** One time step of `rows` rows, units [first, end); the pointers are slices of what rnn.c keeps. All [rows, ...]
+ * arrays are contiguous. */
 typedef struct rr_cell_step {
     size_t rows, H;
-    float *gates;     /* [rows, gates * H]: input part with biases on entry of forward; activations after */
+    size_t first, end; /* the units that are wanted */
+    float *gates;      /* [rows, gates * H]: input part with biases on entry of forward; activations after */
     float *recurrent; /* [rows, gates * H]: recurrent part, only where the cell keeps them apart (separate_recurrent) */
     const float *h_prev; /* [rows, H] */
     const float *c_prev; /* [rows, H], cells with two states */

@@ -3,11 +3,12 @@
 #include "nn/cell_kinds.h"
 
 static void forward(const rr_cell_step *s) {
-    rr_gru_forward(s->rows, s->H, s->gates, s->recurrent, s->h_prev, s->h, s->ldh);
+    rr_gru_forward(s->rows, s->H, s->first, s->end, s->gates, s->recurrent, s->h_prev, s->h, s->ldh);
 }
 
 static void backward(const rr_cell_step *s) {
-    rr_gru_backward(s->rows, s->H, s->gates, s->recurrent, s->h_prev, s->dh, s->dgates, s->drecurrent, s->dh_prev);
+    rr_gru_backward(s->rows, s->H, s->first, s->end, s->gates, s->recurrent, s->h_prev, s->dh, s->dgates, s->drecurrent,
+                    s->dh_prev);
 }
 
 const rr_cell_ops rr_cell_gru = {.name = "gru",

@@ -3,11 +3,11 @@
 #include "nn/cell_kinds.h"
 
 static void forward(const rr_cell_step *s) {
-    rr_lstm_forward(s->rows, s->H, s->gates, s->c_prev, s->c, s->extra, s->h, s->ldh);
+    rr_lstm_forward(s->rows, s->H, s->first, s->end, s->gates, s->c_prev, s->c, s->extra, s->h, s->ldh);
 }
 
 static void backward(const rr_cell_step *s) {
-    rr_lstm_backward(s->rows, s->H, s->gates, s->c_prev, s->extra, s->dh, s->dc, s->dgates);
+    rr_lstm_backward(s->rows, s->H, s->first, s->end, s->gates, s->c_prev, s->extra, s->dh, s->dc, s->dgates);
 }
 
 const rr_cell_ops rr_cell_lstm = {.name = "lstm",

@@ -2,7 +2,9 @@
 #include "math/pointwise.h"
 #include "nn/cell_kinds.h"
 
-static void forward(const rr_cell_step *s) { rr_elman_tanh_forward(s->rows, s->H, s->gates, s->h, s->ldh); }
+static void forward(const rr_cell_step *s) {
+    rr_elman_tanh_forward(s->rows, s->H, s->first, s->end, s->gates, s->h, s->ldh);
+}
 
 static void backward(const rr_cell_step *s) { rr_elman_tanh_backward(s->rows * s->H, s->gates, s->dh, s->dgates); }
 

@@ -4,12 +4,22 @@
 
 #include <stdbool.h>
 
+#include "base/hooks.h"
+#include "math/panels.h"
 #include "nn/params.h"
 
 typedef struct rr_linear {
     size_t in_size, out_size;
     size_t weight; /* index of the parameter [out_size, in_size] */
     size_t bias;   /* index, or (size_t)-1 */
+    /* What plan took. In training the weight changes every step and is packed a chunk at a time, each time it is used;
+     * without training it is packed once. */
+    bool training;
+    size_t forward_chunk, backward_chunk; /* outputs */
+    rr_panels forward;                    /* [in_size, forward_chunk]: y = x W^T */
+    rr_panels backward;                   /* [backward_chunk, in_size]: dx = dy W */
+    float *x_strips, *dy_strips;          /* [rows, in_size], [rows, backward_chunk] packed */
+    uint64_t packed_version;              /* of the parameters, without training */
 } rr_linear;
 
 /** Adds "<prefix>.weight" (unless tied_weight is a parameter's index; (size_t)-1 for none) and "<prefix>.bias" if
@@ -17,11 +27,15 @@ typedef struct rr_linear {
 rr_status rr_linear_declare(rr_linear *linear, rr_params *params, const char *prefix, size_t in_size, size_t out_size,
                             bool has_bias, size_t tied_weight);
 
-/** y [rows, out_size] from x [rows, in_size], both contiguous. */
-void rr_linear_forward(const rr_linear *linear, const rr_params *params, size_t rows, const float *x, float *y);
+/** Takes working memory for up to max_rows rows at a time. Call on a measuring arena, then on the real one. */
+void rr_linear_plan(rr_linear *linear, rr_arena *arena, size_t max_rows, bool training);
 
-/** Adds to the gradients of weight and bias; dx [rows, in_size] (+= if accumulate) unless NULL. Does not call hooks. */
-void rr_linear_backward(const rr_linear *linear, const rr_params *params, size_t rows, const float *x, const float *dy,
-                        bool accumulate, float *dx);
+/** y [rows, out_size] from x [rows, in_size], both contiguous. */
+void rr_linear_forward(rr_linear *linear, const rr_params *params, size_t rows, const float *x, float *y,
+                       const rr_hooks *hooks);
+
+/** Adds to the gradients of weight and bias; dx [rows, in_size] (+= if accumulate) unless NULL. Says only tick. */
+void rr_linear_backward(rr_linear *linear, const rr_params *params, size_t rows, const float *x, const float *dy,
+                        bool accumulate, float *dx, const rr_hooks *hooks);
 
 #endif

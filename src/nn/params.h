@@ -36,10 +36,14 @@ typedef struct rr_param {
 typedef struct rr_params {
     rr_param *items;
     size_t count;
-    size_t total;  /* floats of an arena, padding between parameters included; padding stays 0 in every arena */
-    float *values; /* [total], or NULL until the owner sets it */
-    float *grads;  /* [total], or NULL where nothing is trained */
+    size_t total;     /* floats of an arena, padding between parameters included; padding stays 0 in every arena */
+    float *values;    /* [total], or NULL until the owner sets it */
+    float *grads;     /* [total], or NULL where nothing is trained */
+    uint64_t version; /* raised by rr_params_changed: layers keep copies of the values in another order */
 } rr_params;
+
+/** To be called by whoever has changed values, before the next forward. */
+static inline void rr_params_changed(rr_params *params) { params->version++; }
 
 /** Adds a parameter and returns its index. name, kind and so on as in rr_param; offset and count are filled in. */
 rr_status rr_params_add(rr_params *params, const rr_param *param, size_t *index);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/profile.h"
+#include "math/pointwise.h"
 #include "nn/rnn_parts.h"
 
 rr_status rr_rnn_create(const rr_rnn_spec *spec, rr_rnn **out) {
@@ -64,30 +66,65 @@ rr_status rr_rnn_declare(rr_rnn *rnn, rr_params *params, const char *prefix) {
 void rr_rnn_plan(rr_rnn *rnn, rr_arena *arena, size_t max_total, size_t max_steps, size_t max_rows, bool training) {
     const rr_cell_ops *cell = rnn->spec.cell;
     size_t H = rnn->spec.hidden_size, GH = cell->gates * H, out = rnn->directions * H;
+    size_t chunk = rr_rnn_chunk_capacity(max_total, max_rows), widest = H;
     (void)max_steps;
     rnn->training = training;
+    rnn->packed_version = UINT64_MAX;
     for (size_t l = 0; l < rnn->spec.num_layers; l++) {
         rr_rnn_layer *layer = &rnn->layers[l];
         for (size_t d = 0; d < rnn->directions; d++) {
             rr_rnn_pass *pass = &layer->pass[d];
+            pass->input = rr_panels_plan(arena, layer->input_size, cell->gates, H);
+            pass->recurrent = rr_panels_plan(arena, H, cell->gates, H);
+            pass->bias = rnn->spec.bias ? rr_arena_floats(arena, GH) : NULL;
+            if (training) {
+                pass->input_back = rr_panels_plan(arena, GH, 1, layer->input_size);
+                pass->recurrent_back = rr_panels_plan(arena, GH, 1, H);
+            }
             pass->gates = rr_arena_floats(arena, max_total * GH);
-            pass->recurrent = cell->separate_recurrent ? rr_arena_floats(arena, max_total * GH) : NULL;
+            pass->recurrent_part = cell->separate_recurrent ? rr_arena_floats(arena, max_total * GH) : NULL;
             pass->extra = rr_arena_floats(arena, max_total * cell->extra * H);
             pass->h_prev = rr_arena_floats(arena, max_total * H);
             pass->c_prev = cell->states > 1 ? rr_arena_floats(arena, max_total * H) : NULL;
         }
+        if (layer->input_size > widest) widest = layer->input_size;
         layer->y = rr_arena_floats(arena, max_total * out);
         layer->input = training && l > 0 && rnn->spec.dropout > 0 ? rr_arena_floats(arena, max_total * out) : NULL;
     }
     rnn->h_step = rr_arena_floats(arena, max_rows * H);
     rnn->c_step = cell->states > 1 ? rr_arena_floats(arena, max_rows * H) : NULL;
     if (!training) return;
-    rnn->dgates = rr_arena_floats(arena, max_total * GH);
-    rnn->drecurrent = cell->separate_recurrent ? rr_arena_floats(arena, max_total * GH) : NULL;
+    rnn->dgates = rr_arena_floats(arena, chunk * GH);
+    rnn->drecurrent = cell->separate_recurrent ? rr_arena_floats(arena, chunk * GH) : NULL;
+    rnn->dgates_strips = rr_arena_floats(arena, rr_strips_floats(chunk, GH));
+    rnn->values_strips = rr_arena_floats(arena, rr_strips_floats(chunk, widest));
     rnn->dh = rr_arena_floats(arena, max_rows * H);
     rnn->dc = rr_arena_floats(arena, max_rows * H);
     rnn->dh_before = rr_arena_floats(arena, max_rows * H);
     rnn->d_below = rr_arena_floats(arena, max_total * out);
+}
+
+static void pack_pass(const rr_rnn *rnn, const rr_rnn_pass *pass, size_t input_size, const rr_params *params) {
+    const float *w_ih = rr_param_value(params, pass->weight_ih), *w_hh = rr_param_value(params, pass->weight_hh);
+    size_t H = rnn->spec.hidden_size;
+    rr_panels_pack_transposed(&pass->input, w_ih, input_size);
+    rr_panels_pack_transposed(&pass->recurrent, w_hh, H);
+    if (pass->bias != NULL) /* both parts, unless the cell keeps them apart */
+        rr_bias_fill(1, rnn->spec.cell->gates * H, rr_rnn_bias(params, pass->bias_ih),
+                     rnn->spec.cell->separate_recurrent ? NULL : rr_rnn_bias(params, pass->bias_hh), pass->bias, 0);
+    if (!rnn->training) return;
+    rr_panels_pack(&pass->input_back, w_ih, input_size);
+    rr_panels_pack(&pass->recurrent_back, w_hh, H);
+}
+
+void rr_rnn_pack(rr_rnn *rnn, const rr_params *params) {
+    if (rnn->packed_version == params->version) return;
+    rr_phase outer = rr_profile_enter(RR_PHASE_PACK);
+    for (size_t l = 0; l < rnn->spec.num_layers; l++)
+        for (size_t d = 0; d < rnn->directions; d++)
+            pack_pass(rnn, &rnn->layers[l].pass[d], rnn->layers[l].input_size, params);
+    rnn->packed_version = params->version;
+    rr_profile_enter(outer);
 }
 
 size_t rr_rnn_state_size(const rr_rnn *rnn) {

@@ -2,19 +2,29 @@
 #ifndef RR_NN_RNN_PARTS_H
 #define RR_NN_RNN_PARTS_H
 
+#include <string.h>
+
+#include "math/panels.h"
 #include "nn/rnn.h"
 
-/** Products over all rows are cut so that a tick comes at least every few ms: rows a block. */
-enum { RR_RNN_TICK_MACS = 200 * 1000 * 1000 };
+enum {
+    RR_RNN_TICK_MACS = 100 * 1000 * 1000, /* products are cut so that a tick comes at least every few ms */
+    RR_RNN_CHUNK_ROWS = 256               /* time steps are taken together up to that many packed rows */
+};
 
 /** One direction of one layer. N = max_total packed rows; what is only for training is NULL without it. */
 typedef struct rr_rnn_pass {
     size_t weight_ih, weight_hh, bias_ih, bias_hh; /* indices of parameters; biases (size_t)-1 without bias */
-    float *gates;                                  /* [N, gates * H] activations */
-    float *recurrent;                              /* [N, gates * H], cells that keep the recurrent part apart */
-    float *extra;                                  /* [N, extra * H] */
-    float *h_prev; /* [N, H]: the state before each step, in the order of the packed rows */
-    float *c_prev; /* [N, H], cells with two states */
+    /* The weights as products want them, made when they have changed. */
+    rr_panels input, recurrent;           /* y = x w_ih^T, h w_hh^T: groups are gates */
+    rr_panels input_back, recurrent_back; /* dx = dgates w_ih, dh = dgates w_hh; training only */
+    float *bias;                          /* [gates * H] what the input product starts from; NULL without bias */
+    /* What forward keeps. */
+    float *gates;          /* [N, gates * H] activations */
+    float *recurrent_part; /* [N, gates * H], cells that keep the recurrent part apart */
+    float *extra;          /* [N, extra * H] */
+    float *h_prev;         /* [N, H]: the state before each step, in the order of the packed rows */
+    float *c_prev;         /* [N, H], cells with two states */
 } rr_rnn_pass;
 
 typedef struct rr_rnn_layer {
@@ -31,14 +41,17 @@ struct rr_rnn {
     rr_rnn_layer *layers;
     /* scratch of one time step and of backward, shared by all layers */
     float *h_step, *c_step; /* [max_rows, H]: state after the step */
-    float *dgates;          /* [N, gates * H] */
-    float *drecurrent;      /* [N, gates * H], separate_recurrent */
+    float *dgates;          /* [chunk, gates * H] */
+    float *drecurrent;      /* [chunk, gates * H], separate_recurrent */
+    float *dgates_strips;   /* [chunk, gates * H] packed */
+    float *values_strips;   /* [chunk, widest input] packed */
     float *dh, *dc;         /* [max_rows, H] */
     float *dh_before;       /* [max_rows, H] */
     float *d_below;         /* [N, directions * H]: gradient of the output of the layer below */
     const float *x;         /* input of the last forward */
     rr_dropout dropout;     /* of the last forward */
     bool has_dropout;
+    uint64_t packed_version; /* of the parameters that the panels were made from */
 };
 
 /** Input of a layer in the last forward, [total, input_size]. */
@@ -51,10 +64,35 @@ static inline float *rr_rnn_bias(const rr_params *params, size_t index) {
     return index == (size_t)-1 ? NULL : rr_param_value(params, index);
 }
 
-/** Rows of a block of a product of `macs` multiply-adds a row. */
-static inline size_t rr_rnn_block_rows(double macs) {
-    double rows = RR_RNN_TICK_MACS / (macs > 1 ? macs : 1);
-    return rows < 16 ? 16 : (size_t)rows;
+/** Rows [first, end) of `width` floats, from zeros if `from` is NULL. */
+static inline void rr_rnn_copy_rows(float *to, const float *from, size_t first, size_t end, size_t width) {
+    if (first >= end) return;
+    if (from != NULL)
+        memcpy(to + first * width, from + first * width, (end - first) * width * sizeof *to);
+    else
+        memset(to + first * width, 0, (end - first) * width * sizeof *to);
 }
+
+/** Packed rows that a chunk has at most. */
+static inline size_t rr_rnn_chunk_capacity(size_t max_total, size_t max_rows) {
+    size_t rows = RR_RNN_CHUNK_ROWS + max_rows - 1;
+    return rows < max_total ? rows : max_total;
+}
+
+/** Time steps [begin, end) and the packed rows [first, first + rows) that belong to them. */
+typedef struct rr_rnn_chunk {
+    size_t begin, end, first, rows;
+} rr_rnn_chunk;
+
+/** The chunk from time step `from` on, forwards in time, or backwards from the end `from`. */
+rr_rnn_chunk rr_rnn_chunk_forward(const rr_sequence *sequence, size_t from);
+rr_rnn_chunk rr_rnn_chunk_backward(const rr_sequence *sequence, size_t from);
+
+/** Makes the panels if the parameters have changed. */
+void rr_rnn_pack(rr_rnn *rnn, const rr_params *params);
+
+/** rr_panels_multiply over all panels, with ticks. */
+void rr_rnn_multiply(const rr_panels *panels, size_t rows, const float *x, size_t ldx, const float *add, size_t ld_add,
+                     float *y, size_t ldy, const rr_hooks *hooks);
 
 #endif

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/profile.h"
+#include "data/synthetic.h"
 #include "math/pointwise.h"
 #include "task/lm_model.h"
 
@@ -107,7 +109,10 @@ static rr_status create(const rr_task_setup *setup, rr_task **out) {
     rr_status status = RR_OK;
     rr_vocab *vocab = NULL;
     if (setup->vocab_json != NULL) status = rr_vocab_from_json(setup->vocab_json, &vocab);
-    if (status == RR_OK && (setup->need_train || setup->need_eval))
+    if (setup->synthetic_steps > 0)
+        status = rr_corpus_synthetic(lm->unit, setup->data->vocab.max_size,
+                                     lm->global_batch_size * (lm->bptt * setup->synthetic_steps + 1), &lm->corpus);
+    else if (status == RR_OK && (setup->need_train || setup->need_eval))
         status = rr_corpus_read(setup->config, setup->data, lm->unit, vocab, setup->need_train, &lm->corpus);
     else
         lm->corpus.vocab = vocab;
@@ -148,6 +153,7 @@ static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin
     lm->offset = rr_arena_take(arena, (lm->bptt + 1) * sizeof(size_t));
     lm->lengths = rr_arena_take(arena, micro_rows * sizeof(size_t));
     lm->row_id = rr_arena_take(arena, micro_rows * sizeof(uint64_t));
+    rr_linear_plan(&lm->head, arena, lm->head_rows, training);
     rr_rnn_plan(lm->rnn, arena, total, lm->bptt, micro_rows, training);
 }
 
@@ -202,16 +208,20 @@ static void forward(rr_lm *lm, const rr_streams *streams, size_t window, size_t 
     sequence->steps = lm->lengths[0];
     sequence->total = lm->offset[sequence->steps];
 
+    rr_phase outer = rr_profile_enter(RR_PHASE_EMBEDDING);
     rr_streams_fill(streams, window, begin, begin + rows, lm->inputs, lm->targets);
     rr_embedding_forward(&lm->embedding, &lm->base.params, lm->inputs, sequence->total, lm->embedded);
     rr_dropout_apply(dropout, 0, (float)lm->model.dropout_input, sequence, lm->model.embedding_size, lm->embedded,
                      lm->embedded);
     gather_state(lm, carry, rows, lm->state);
+    rr_profile_enter(outer);
     const float *y =
         rr_rnn_forward(lm->rnn, &lm->base.params, sequence, lm->embedded, lm->state, lm->state, dropout, hooks);
+    rr_profile_enter(RR_PHASE_EMBEDDING);
     scatter_state(lm, lm->state, rows, carry_out);
     rr_dropout_apply(dropout, (uint32_t)lm->model.num_layers, (float)lm->model.dropout_output, sequence,
                      lm->model.hidden_size, y, lm->top);
+    rr_profile_enter(outer);
 }
 
 /*
@@ -221,18 +231,21 @@ static void forward(rr_lm *lm, const rr_streams *streams, size_t window, size_t 
 static void head(rr_lm *lm, size_t total, float scale, const rr_hooks *hooks) {
     const rr_params *params = &lm->base.params;
     size_t hidden = lm->model.hidden_size, classes = lm->head.out_size;
+    rr_phase outer = rr_profile_enter(RR_PHASE_HEAD);
     for (size_t first = 0; first < total; first += lm->head_rows) {
         size_t rows = total - first < lm->head_rows ? total - first : lm->head_rows;
         const float *x = lm->top + first * hidden;
-        rr_linear_forward(&lm->head, params, rows, x, lm->logits);
-        rr_hooks_tick(hooks);
+        rr_linear_forward(&lm->head, params, rows, x, lm->logits, hooks);
+        rr_profile_enter(RR_PHASE_LOSS);
         rr_softmax_nll(rows, classes, lm->logits, classes, lm->targets + first, scale, lm->nll + first);
+        rr_profile_enter(RR_PHASE_HEAD);
         if (scale != 0) {
             rr_hooks_tick(hooks);
-            rr_linear_backward(&lm->head, params, rows, x, lm->logits, false, lm->dtop + first * hidden);
+            rr_linear_backward(&lm->head, params, rows, x, lm->logits, false, lm->dtop + first * hidden, hooks);
         }
         rr_hooks_tick(hooks);
     }
+    rr_profile_enter(outer);
 }
 
 static rr_status train(rr_task *task, size_t begin, size_t end, float scale, const rr_dropout *dropout,
@@ -251,9 +264,11 @@ static rr_status train(rr_task *task, size_t begin, size_t end, float scale, con
     rr_dropout_apply(dropout, (uint32_t)lm->model.num_layers, (float)lm->model.dropout_output, &sequence,
                      lm->model.hidden_size, lm->dtop, lm->dtop);
     rr_rnn_backward(lm->rnn, params, &sequence, lm->embedded, lm->dtop, NULL, lm->dembedded, NULL, hooks);
+    rr_phase outer = rr_profile_enter(RR_PHASE_EMBEDDING);
     rr_dropout_apply(dropout, 0, (float)lm->model.dropout_input, &sequence, lm->model.embedding_size, lm->dembedded,
                      lm->dembedded);
     rr_embedding_backward(&lm->embedding, params, lm->inputs, sequence.total, lm->dembedded);
+    rr_profile_enter(outer);
     rr_hooks_ready(hooks, params->total);
     return RR_OK;
 }
@@ -366,7 +381,7 @@ void rr_lm_next(rr_lm *lm, int32_t token, float *state, float *logits) {
         .steps = 1, .rows = 1, .total = 1, .active = &one, .offset = offset, .lengths = &one, .row_id = &row_id};
     rr_embedding_forward(&lm->embedding, &lm->base.params, &token, 1, lm->embedded);
     const float *y = rr_rnn_forward(lm->rnn, &lm->base.params, &sequence, lm->embedded, state, state, NULL, NULL);
-    rr_linear_forward(&lm->head, &lm->base.params, 1, y, logits);
+    rr_linear_forward(&lm->head, &lm->base.params, 1, y, logits, NULL);
 }
 
 const rr_task_ops rr_task_lm = {

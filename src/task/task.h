@@ -33,6 +33,7 @@ typedef struct rr_task_setup {
     size_t eval_streams;        /* 0: as many as global_batch_size */
     const char *vocab_json;     /* vocabulary of a checkpoint, or NULL */
     bool need_train, need_eval; /* which data is read */
+    size_t synthetic_steps;     /* not 0: no files, but text without meaning for that many steps, for benchmarks */
 } rr_task_setup;
 
 /** How losses become gradients: each row's or target's loss is multiplied by it. */

@@ -26,11 +26,12 @@ static rr_status read_config(rr_run *run) {
     return status;
 }
 
-static rr_status create_task(rr_run *run, const rr_resume *vocab_from) {
+static rr_status create_task(rr_run *run, const rr_resume *vocab_from, size_t synthetic_steps) {
     rr_task_setup setup = rr_settings_task(&run->settings, run->config);
     setup.need_train = true;
     setup.need_eval = true;
-    if (vocab_from->found) setup.vocab_json = rr_buffer_text(&vocab_from->vocab);
+    setup.synthetic_steps = synthetic_steps;
+    if (vocab_from != NULL && vocab_from->found) setup.vocab_json = rr_buffer_text(&vocab_from->vocab);
     rr_status status = rr_tasks[run->settings.task.type]->create(&setup, &run->task);
     if (status == RR_OK) status = rr_settings_check_task(&run->settings, run->config, run->task);
     if (rr_fault_planted("setup", rr_comm_rank(run->comm), 0))
@@ -109,27 +110,46 @@ static rr_status open_outputs(rr_run *run) {
     return rr_log_open(folder, &run->settings.log, run->progress.position.step, &run->log);
 }
 
-rr_status rr_run_open(const rr_train_options *options, rr_comm *comm, rr_run *run) {
-    *run = (rr_run){.options = options, .comm = comm, .start_s = rr_clock_seconds(), .last_loss = NAN};
-    run->progress = (rr_progress){.best_loss = NAN, .schedule = {.plateau_best = NAN, .plateau_factor = 1}};
-    rr_resume resume = {0}, init = {0};
-    rr_status status = read_config(run);
-    if (status != RR_OK) return status;
-    rr_buffer_printf(&run->folder, "%s/%s", run->settings.run.dir, run->settings.run.name);
-    status = rr_comm_agree(comm, rr_math_open(run->settings.dist.threads_per_rank));
-    if (status == RR_OK) status = rr_comm_agree(comm, rr_gemm_self_check());
-    if (status == RR_OK) status = rr_resume_find(run, &resume);
-    if (status == RR_OK && resume.found) status = rr_resume_check_config(run, &resume);
-    if (status == RR_OK && !resume.found && options->init_from != NULL)
-        status = rr_resume_read(comm, options->init_from, &init);
-    if (status == RR_OK) status = create_task(run, resume.found ? &resume : &init);
-    if (status != RR_OK) goto free_resume;
-
+/* All that a step needs beside the task: rows, memory, messages. */
+static rr_status prepare(rr_run *run) {
     share_rows(run);
     run->progress.schedule.steps_per_epoch = run->steps_per_epoch;
     run->progress.schedule.total_steps = run->total_steps;
-    status = rr_comm_agree(comm, reserve_memory(run));
-    if (status == RR_OK) status = rr_comm_agree(comm, open_reducer(run));
+    RR_TRY(rr_comm_agree(run->comm, reserve_memory(run)));
+    return rr_comm_agree(run->comm, open_reducer(run));
+}
+
+static rr_status initialise(rr_run *run) {
+    return rr_comm_agree(run->comm,
+                         rr_init_values(&run->settings.model.init, run->settings.run.seed, &run->task->params));
+}
+
+static rr_status start(const rr_train_options *options, rr_comm *comm, rr_run *run) {
+    *run = (rr_run){.options = options, .comm = comm, .start_s = rr_clock_seconds(), .last_loss = NAN};
+    run->progress = (rr_progress){.best_loss = NAN, .schedule = {.plateau_best = NAN, .plateau_factor = 1}};
+    RR_TRY(read_config(run));
+    RR_TRY(rr_comm_agree(comm, rr_math_open(run->settings.dist.threads_per_rank)));
+    return rr_comm_agree(comm, rr_gemm_self_check());
+}
+
+rr_status rr_run_open_synthetic(const rr_train_options *options, rr_comm *comm, size_t steps, rr_run *run) {
+    RR_TRY(start(options, comm, run));
+    RR_TRY(create_task(run, NULL, steps));
+    RR_TRY(prepare(run));
+    return initialise(run);
+}
+
+rr_status rr_run_open(const rr_train_options *options, rr_comm *comm, rr_run *run) {
+    rr_resume resume = {0}, init = {0};
+    rr_status status = start(options, comm, run);
+    if (status != RR_OK) return status;
+    rr_buffer_printf(&run->folder, "%s/%s", run->settings.run.dir, run->settings.run.name);
+    status = rr_resume_find(run, &resume);
+    if (status == RR_OK && resume.found) status = rr_resume_check_config(run, &resume);
+    if (status == RR_OK && !resume.found && options->init_from != NULL)
+        status = rr_resume_read(comm, options->init_from, &init);
+    if (status == RR_OK) status = create_task(run, resume.found ? &resume : &init, 0);
+    if (status == RR_OK) status = prepare(run);
     if (status != RR_OK) goto free_resume;
 
     if (resume.found)
@@ -137,8 +157,7 @@ rr_status rr_run_open(const rr_train_options *options, rr_comm *comm, rr_run *ru
     else if (init.found)
         status = rr_resume_weights(run, &init);
     else
-        status =
-            rr_comm_agree(comm, rr_init_values(&run->settings.model.init, run->settings.run.seed, &run->task->params));
+        status = initialise(run);
     if (status == RR_OK) status = rr_comm_agree(comm, open_outputs(run));
     if (status == RR_OK) status = rr_run_banner(run, resume.found ? &resume : &init);
 free_resume:

@@ -156,6 +156,7 @@ static rr_status receive_arena(rr_run *run, const rr_resume *resume, const char 
         if (status != RR_OK) status = rr_fail_within(status, "%s: ", rr_buffer_text(&resume->path));
     }
     RR_TRY(rr_comm_agree(run->comm, status));
+    rr_params_changed(&run->task->params);
     return rr_comm_broadcast_floats(run->comm, 0, values, params->total);
 }
 

@@ -1,4 +1,4 @@
-/* One training run: everything that the loop knows. Only files of this room see the struct. */
+/* One training run: everything that the loop knows. Files of this room and of `bench` see the struct. */
 #ifndef RR_TRAIN_RUN_H
 #define RR_TRAIN_RUN_H
 
@@ -55,6 +55,8 @@ typedef enum rr_stop { RR_GO_ON, RR_STOP_SIGNAL, RR_STOP_TIME } rr_stop;
 /* open.c: collective; all ranks leave with the same status. After a failure rr_run_close still must be called. */
 rr_status rr_run_open(const rr_train_options *options, rr_comm *comm, rr_run *run);
 rr_status rr_run_close(rr_run *run);
+/** Collective: a run on text without meaning, for `steps` steps an epoch; no files are read or written. */
+rr_status rr_run_open_synthetic(const rr_train_options *options, rr_comm *comm, size_t steps, rr_run *run);
 
 /* resume.c: a checkpoint to go on from, as all ranks see it. */
 typedef struct rr_resume {

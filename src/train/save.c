@@ -112,6 +112,7 @@ rr_status rr_run_read_weights(rr_run *run, const char *name) {
         rr_safetensors_free(file);
     }
     rr_buffer_free(&path);
+    rr_params_changed(params);
     status = rr_comm_agree(run->comm, status);
     return status == RR_OK ? rr_comm_broadcast_floats(run->comm, 0, params->values, params->total) : status;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/profile.h"
 #include "math/pointwise.h"
 #include "optim/clip.h"
 #include "train/fault.h"
@@ -67,8 +68,10 @@ rr_status rr_run_step(rr_run *run, bool want_loss, rr_step_report *report) {
     local.sum[SUM_TARGETS] = mine.targets;
     local.sum[SUM_ROWS] = mine.rows;
     local.max[MAX_STOP] = (double)wanted_stop(run);
+    rr_profile_enter(RR_PHASE_WAIT);
     RR_TRY(rr_control_start(run->control, &local));
     RR_TRY(rr_control_wait(run->control, &all));
+    rr_profile_enter(RR_PHASE_OTHER);
     if (all.max[MAX_STOP] != 0) {
         report->stop = (rr_stop)all.max[MAX_STOP];
         return RR_OK;
@@ -84,7 +87,9 @@ rr_status rr_run_step(rr_run *run, bool want_loss, rr_step_report *report) {
     RR_TRY(compute_gradients(run, scale, &dropout, &loss));
     if (rr_fault_planted("fail", rr_comm_rank(run->comm), progress->position.step))
         return rr_fail(RR_ERR_RUNTIME, "a fault was planted in step %llu", (unsigned long long)progress->position.step);
+    rr_profile_enter(RR_PHASE_EXPOSED_COMM);
     RR_TRY(rr_reducer_finish(run->reducer, &times));
+    rr_profile_enter(RR_PHASE_CLIP);
 
     /* Clip and update: every rank has the same gradients, so every rank decides alike. */
     float grad_scale = 1;
@@ -95,9 +100,12 @@ rr_status rr_run_step(rr_run *run, bool want_loss, rr_step_report *report) {
     progress->schedule.step = progress->position.step;
     progress->schedule.epoch = progress->position.epoch;
     report->lr = rr_schedule_lr(&run->settings.schedule, run->settings.optim.lr, &progress->schedule);
+    rr_profile_enter(RR_PHASE_OPTIMISER);
     run->optim.ops->update(&run->optim, params, progress->position.step + 1, report->lr, grad_scale, 0, params->total);
+    rr_profile_enter(RR_PHASE_OTHER);
     ops->commit(run->task);
     if (rr_fault_planted("diverge", rr_comm_rank(run->comm), progress->position.step)) params->values[0] += 1;
+    rr_params_changed(params);
 
     progress->position.step++;
     if (++progress->position.step_in_epoch == run->steps_per_epoch) {

@@ -143,6 +143,11 @@ static void lay_out(replay *r) {
                                 .row_id = r->row_id};
 }
 
+static void plan(replay *r) {
+    if (r->train) rr_linear_plan(&r->head, &r->arena, r->sequence.total, true);
+    rr_rnn_plan(r->rnn, &r->arena, r->sequence.total, r->sequence.steps, r->sequence.rows, true);
+}
+
 /* Reads the case; builds the layers and loads the weights, unless only masks are wanted. */
 static void open_case(replay *r, const char *path, bool build) {
     *r = (replay){.path = path};
@@ -180,9 +185,9 @@ static void open_case(replay *r, const char *path, bool build) {
     for (size_t p = 0; p < r->params.count; p++)
         memcpy(rr_param_value(&r->params, p), floats(r, r->params.items[p].name, r->params.items[p].count),
                r->params.items[p].count * sizeof(float));
-    rr_rnn_plan(r->rnn, &r->arena, r->sequence.total, r->sequence.steps, r->sequence.rows, true);
+    plan(r);
     must(rr_arena_reserve(r->arena.used, &r->arena));
-    rr_rnn_plan(r->rnn, &r->arena, r->sequence.total, r->sequence.steps, r->sequence.rows, true);
+    plan(r);
     r->x_count = r->sequence.total * r->input_size;
     r->y_count = r->sequence.total * width;
     r->state_count = r->sequence.rows * rr_rnn_state_size(r->rnn);
@@ -291,14 +296,14 @@ static void replay_train(replay *r) {
         const float *y = rr_rnn_forward(r->rnn, &r->params, &r->sequence, x, carry ? state : NULL, carry ? state : NULL,
                                         &dropout, NULL);
         rr_dropout_apply(&dropout, (uint32_t)r->layers, r->dropout[2], &r->sequence, width, y, top);
-        rr_linear_forward(&r->head, &r->params, total, top, logits);
+        rr_linear_forward(&r->head, &r->params, total, top, logits, NULL);
         double loss = loss_of(r, step, logits, losses);
         if (!(fabs(loss - want[step]) <= 1e-5 * fabs(want[step]))) {
             r->failures++;
             printf("%s: loss of step %zu is %.9g, PyTorch's %.9g\n", r->path, step, loss, want[step]);
         }
         memset(r->params.grads, 0, r->params.total * sizeof(float));
-        rr_linear_backward(&r->head, &r->params, total, top, logits, false, dtop);
+        rr_linear_backward(&r->head, &r->params, total, top, logits, false, dtop, NULL);
         rr_dropout_apply(&dropout, (uint32_t)r->layers, r->dropout[2], &r->sequence, width, dtop, dtop);
         rr_rnn_backward(r->rnn, &r->params, &r->sequence, x, dtop, NULL, dx, NULL, NULL);
         rr_dropout_apply(&dropout, 0, r->dropout[0], &r->sequence, r->input_size, dx, dx);
@@ -307,6 +312,7 @@ static void replay_train(replay *r) {
         float scale;
         must(rr_clip_norm(r->params.grads, r->params.total, number(r, "max_grad_norm", NAN), &norm, &scale));
         optim.ops->update(&optim, &r->params, step + 1, config.lr, scale, 0, r->params.total);
+        rr_params_changed(&r->params);
     }
     for (size_t p = 0; p < r->params.count; p++) {
         char name[128];

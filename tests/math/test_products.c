@@ -117,9 +117,9 @@ static void every_level_gives_the_same_bits(void **state) {
             const rr_kernels *k = rr_kernels_of(which == 0 ? RR_ISA_PORTABLE : (rr_isa)level);
             for (unsigned i = 0; i < 12; i++) fill(a[which][i] + 1, ROWS * GATES - 1, i); /* not aligned */
             float(*v)[ROWS * GATES] = a[which];
-            k->lstm_forward(ROWS, H, v[0] + 1, v[1] + 1, v[2] + 1, v[3] + 1, v[4] + 1, H);
-            k->lstm_backward(ROWS, H, v[0] + 1, v[1] + 1, v[3] + 1, v[5] + 1, v[6] + 1, v[7] + 1);
-            k->gru_forward(ROWS, H, v[8] + 1, v[9] + 1, v[1] + 1, v[10] + 1, H);
+            k->lstm_forward(ROWS, H, 0, H, v[0] + 1, v[1] + 1, v[2] + 1, v[3] + 1, v[4] + 1, H);
+            k->lstm_backward(ROWS, H, 1, H - 2, v[0] + 1, v[1] + 1, v[3] + 1, v[5] + 1, v[6] + 1, v[7] + 1);
+            k->gru_forward(ROWS, H, 5, H, v[8] + 1, v[9] + 1, v[1] + 1, v[10] + 1, H);
             k->softmax_nll(ROWS, H, v[11] + 1, H, targets, 0.3f, nll[which]);
             k->adam_update(ROWS * H, &adam, v[5] + 1, v[2] + 1, v[3] + 1, v[8] + 1);
             squares[which] = k->sum_squares(ROWS * GATES - 1, v[7] + 1);

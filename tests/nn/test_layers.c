@@ -65,6 +65,14 @@ static void an_embedding_reads_and_adds_rows(void **state) {
     }
 }
 
+static rr_arena plan(rr_linear *linear, size_t rows, bool training) {
+    rr_arena arena = {0};
+    rr_linear_plan(linear, &arena, rows, training);
+    assert_int_equal(rr_arena_reserve(arena.used, &arena), RR_OK);
+    rr_linear_plan(linear, &arena, rows, training);
+    return arena;
+}
+
 static void a_linear_layer_by_hand(void **state) {
     (void)state;
     rr_params params = {0};
@@ -78,16 +86,18 @@ static void a_linear_layer_by_hand(void **state) {
     memcpy(rr_param_value(&params, 1), (float[]){10, 20}, 2 * sizeof(float));
     const float x[] = {1, 0, -1, 2, 1, 0}, dy[] = {1, 2, 3, -1};
     float y[4], dx[6] = {1, 1, 1, 1, 1, 1};
-    rr_linear_forward(&linear, &params, 2, x, y);
+    rr_arena arena = plan(&linear, 2, true);
+    rr_linear_forward(&linear, &params, 2, x, y, NULL);
     assert_memory_equal(y, ((float[]){8, 18, 14, 33}), sizeof y);
-    rr_linear_backward(&linear, &params, 2, x, dy, true, dx);
+    rr_linear_backward(&linear, &params, 2, x, dy, true, dx, NULL);
     assert_memory_equal(dx, ((float[]){10, 13, 16, 0, 2, 4}), sizeof dx);
     assert_memory_equal(rr_param_grad(&params, 0), ((float[]){7, 3, -1, 0, -1, -2}), 6 * sizeof(float));
     assert_memory_equal(rr_param_grad(&params, 1), ((float[]){4, 1}), 2 * sizeof(float));
-    rr_linear_backward(&linear, &params, 2, x, dy, false, dx);
+    rr_linear_backward(&linear, &params, 2, x, dy, false, dx, NULL);
     assert_memory_equal(dx, ((float[]){9, 12, 15, -1, 1, 3}), sizeof dx);
-    rr_linear_backward(&linear, &params, 2, x, dy, false, NULL);
+    rr_linear_backward(&linear, &params, 2, x, dy, false, NULL, NULL);
     assert_memory_equal(rr_param_grad(&params, 1), ((float[]){12, 3}), 2 * sizeof(float));
+    rr_arena_release(&arena);
     close(&params);
 }
 
@@ -104,12 +114,14 @@ static void a_tied_layer_shares_the_embedding(void **state) {
     arenas(&params);
     memcpy(params.values, (float[]){1, 2, 3, 4, 5, 6}, 6 * sizeof(float));
     float y[3], dx[2];
-    rr_linear_forward(&linear, &params, 1, (float[]){1, -1}, y);
+    rr_arena arena = plan(&linear, 1, true);
+    rr_linear_forward(&linear, &params, 1, (float[]){1, -1}, y, NULL);
     assert_memory_equal(y, ((float[]){-1, -1, -1}), sizeof y);
-    rr_linear_backward(&linear, &params, 1, (float[]){1, -1}, (float[]){1, 0, 2}, false, dx);
+    rr_linear_backward(&linear, &params, 1, (float[]){1, -1}, (float[]){1, 0, 2}, false, dx, NULL);
     rr_embedding_backward(&embedding, &params, (int32_t[]){2}, 1, dx);
     assert_memory_equal(dx, ((float[]){11, 14}), sizeof dx);
     assert_memory_equal(params.grads, ((float[]){1, -1, 0, 0, 13, 12}), 6 * sizeof(float));
+    rr_arena_release(&arena);
     close(&params);
 }
 
@@ -120,7 +132,8 @@ static void near(const char *what, size_t count, const float *got, const double 
 
 static void a_linear_layer_agrees_with_the_reference(void **state) {
     (void)state;
-    static const size_t shapes[][3] = {{1, 1, 1}, {3, 5, 2}, {16, 16, 16}, {17, 33, 65}, {1, 200, 301}};
+    static const size_t shapes[][3] = {{1, 1, 1},     {3, 5, 2},      {16, 16, 16}, {17, 33, 65},
+                                       {1, 200, 301}, {40, 2100, 70}, {300, 9, 600}};
     for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++)
         for (int has_bias = 0; has_bias < 2; has_bias++) {
             size_t rows = shapes[k][0], in = shapes[k][1], out = shapes[k][2];
@@ -142,12 +155,18 @@ static void a_linear_layer_agrees_with_the_reference(void **state) {
             if (has_bias) numbers_to_float(out, b, rr_param_value(&params, 1));
             ref_linear(rows, in, out, x, w, has_bias ? b : NULL, y);
             ref_linear_backward(rows, in, out, x, w, dy, dw, has_bias ? db : NULL, dx);
-            rr_linear_forward(&linear, &params, rows, x32, y32);
-            rr_linear_backward(&linear, &params, rows, x32, dy32, false, dx32);
+            rr_arena arena = plan(&linear, rows, false);
+            rr_linear_forward(&linear, &params, rows, x32, y32, NULL); /* as in evaluation, and then as in training */
+            near("y", rows * out, y32, y);
+            rr_arena_release(&arena);
+            arena = plan(&linear, rows, true);
+            rr_linear_forward(&linear, &params, rows, x32, y32, NULL);
+            rr_linear_backward(&linear, &params, rows, x32, dy32, false, dx32, NULL);
             near("y", rows * out, y32, y);
             near("dx", rows * in, dx32, dx);
             near("dw", out * in, rr_param_grad(&params, 0), dw);
             if (has_bias) near("db", out, rr_param_grad(&params, 1), db);
+            rr_arena_release(&arena);
             void *const own[] = {x, w, b, y, dy, dw, db, dx, x32, y32, dx32, dy32};
             for (size_t i = 0; i < sizeof own / sizeof *own; i++) free(own[i]);
             close(&params);

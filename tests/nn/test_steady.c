@@ -106,8 +106,7 @@ static void long_products_tick(void **state) {
     assert_true(l.ticks >= 2 + 5);
     l.ticks = 0;
     rr_rnn_backward(s.rnn, &s.params, &s.batch.sequence, s.x, s.dy, NULL, s.dx, NULL, &hooks);
-    assert_true(l.ticks_between >= 2 + 5 + 2);
-    assert_true(l.ticks >= 5);
+    assert_true(l.ticks_between >= 2 + 5 + 2 + 5); /* steps, both gradients of weights, that of the input */
     free(l.snapshot);
     stack_close(&s);
 }
@@ -155,6 +154,7 @@ static void bits_do_not_depend_on_what_ran_before(void **state) {
             run(&s, &other, second);
             run(&s, NULL, second);
             memset(s.arena.base, 0xff, s.arena.capacity);
+            rr_params_changed(&s.params); /* the packed weights lie there, too */
             s.x = x;
             assert_int_equal(run(&s, &dropout, second), count);
             assert_memory_equal(first + s.y_count, second + s.y_count, (count - s.y_count) * sizeof *first);

@@ -1,0 +1,21 @@
+/* Benchmarks of the program's own parts, each beside the limit or the library that it is measured against. */
+#ifndef RR_BENCH_BENCH_H
+#define RR_BENCH_BENCH_H
+
+#include "ringrnn/trainer.h"
+
+typedef struct rr_bench_options {
+    rr_train_options train; /* the configuration; its data files are not read */
+    size_t steps;           /* measured, after warm-up; 0: as many as fit in a few seconds */
+} rr_bench_options;
+
+/** Whole training steps on text without meaning, alone or under mpirun. @return RR_ERR_INPUT, RR_ERR_RUNTIME */
+rr_status rr_bench_step(const rr_bench_options *options, int *argc, char ***argv);
+
+/** The recurrent layers alone, forward and backward, with the sizes of a configuration. */
+rr_status rr_bench_cell(const rr_bench_options *options, int *argc, char ***argv);
+
+/** The matrix products of a step against OpenBLAS: with the sizes of a configuration, or usual ones without. */
+rr_status rr_bench_gemm(const rr_bench_options *options, int *argc, char ***argv);
+
+#endif

@@ -1,0 +1,108 @@
+#include "math/panels.h"
+
+#include "math/kernels.h"
+
+enum {
+    DEPTH = 1024,          /* of one chain; part of the result, so the same for everybody */
+    LEFT_FLOATS = 1 << 16, /* of the left operand that stay in the second cache while panels pass by: 256 KiB */
+    STRIP_ROWS = 256,      /* about so many of both strips at a time: two strips of them fill the first cache */
+    STRIP_COLUMNS = 256    /* of x whose strips stay in the second cache while those of dy pass by */
+};
+
+static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+size_t rr_panel_columns(void) { return rr_kernels_used()->panel; }
+
+size_t rr_panels_count(const rr_panels *panels) {
+    return (panels->columns + rr_panel_columns() - 1) / rr_panel_columns();
+}
+
+rr_panels rr_panels_plan(rr_arena *arena, size_t depth, size_t groups, size_t columns) {
+    rr_panels panels = {.depth = depth, .groups = groups, .columns = columns};
+    panels.data = rr_arena_floats(arena, groups * rr_panels_count(&panels) * rr_panel_columns() * depth);
+    return panels;
+}
+
+void rr_panels_pack_transposed(const rr_panels *panels, const float *w, size_t ldw) {
+    const rr_kernels *kernels = rr_kernels_used();
+    float *panel = panels->data;
+    for (size_t group = 0; group < panels->groups; group++)
+        for (size_t column = 0; column < panels->columns; column += kernels->panel) {
+            kernels->pack_panel(panels->depth, smaller(kernels->panel, panels->columns - column),
+                                w + (group * panels->columns + column) * ldw, ldw, panel);
+            panel += kernels->panel * panels->depth;
+        }
+}
+
+void rr_panels_pack(const rr_panels *panels, const float *w, size_t ldw) {
+    rr_strips_pack(panels->depth, panels->columns, w, ldw, panels->data);
+}
+
+/* Panels [first, end) of every group, `width` columns of each, for one block of rows and one of depth. */
+static void multiply_block(const rr_panels *panels, size_t first, size_t end, size_t width, rr_panel_product *product,
+                           size_t k) {
+    const rr_kernels *kernels = rr_kernels_used();
+    size_t panel_floats = panels->depth * kernels->panel;
+    const float *add = product->add;
+    float *y = product->y;
+    bool one_group = panels->groups == 1; /* its panels lie side by side, as those of a tile must */
+    for (size_t p = first; p < end; p += one_group ? end - first : 1) {
+        product->width = width;
+        product->panel = panels->data + p * panel_floats + k * kernels->panel;
+        product->panel_step = one_group ? panel_floats : rr_panels_count(panels) * panel_floats;
+        product->count = one_group ? end - first : panels->groups;
+        product->add = add != NULL ? add + p * kernels->panel : NULL;
+        product->y = y + p * kernels->panel;
+        product->y_step = one_group ? kernels->panel : panels->columns;
+        kernels->panel_product(product);
+    }
+}
+
+void rr_panels_multiply(const rr_panels *panels, size_t first, size_t end, size_t rows, const float *x, size_t ldx,
+                        const float *add, size_t ld_add, float *y, size_t ldy) {
+    size_t panel = rr_panel_columns(), most_rows = LEFT_FLOATS / smaller(panels->depth, DEPTH);
+    size_t whole = smaller(end, panels->columns / panel), rest = panels->columns % panel;
+    for (size_t row = 0; row < rows; row += most_rows)
+        for (size_t k = 0; k < panels->depth; k += DEPTH) {
+            rr_panel_product product = {.rows = smaller(rows - row, most_rows),
+                                        .depth = smaller(panels->depth - k, DEPTH),
+                                        .x = x + row * ldx + k,
+                                        .ldx = ldx,
+                                        .add = add != NULL ? add + row * ld_add : NULL,
+                                        .add_ld = ld_add,
+                                        .y = y + row * ldy,
+                                        .ldy = ldy};
+            if (k > 0) {
+                product.add = product.y;
+                product.add_ld = ldy;
+            }
+            rr_panel_product last = product;
+            if (first < whole) multiply_block(panels, first, whole, panel, &product, k);
+            if (whole < end) multiply_block(panels, whole, end, rest, &last, k);
+        }
+}
+
+size_t rr_strips_floats(size_t rows, size_t columns) {
+    size_t panel = rr_panel_columns();
+    return (columns + panel - 1) / panel * panel * rows;
+}
+
+void rr_strips_pack(size_t rows, size_t columns, const float *x, size_t ldx, float *strips) {
+    const rr_kernels *kernels = rr_kernels_used();
+    for (size_t column = 0; column < columns; column += kernels->panel)
+        kernels->pack_strip(rows, smaller(kernels->panel, columns - column), x + column, ldx, strips + column * rows);
+}
+
+void rr_strips_multiply(size_t rows, size_t N, size_t K, const float *dy_strips, const float *x_strips, size_t first,
+                        size_t end, bool accumulate, float *dw, size_t lddw) {
+    const rr_kernels *kernels = rr_kernels_used();
+    size_t panel = kernels->panel, last = smaller(end, N);
+    size_t blocks = rows < 2 * STRIP_ROWS ? 1 : rows / STRIP_ROWS, block = (rows + blocks - 1) / blocks;
+    for (size_t row = 0; row < rows; row += block)
+        for (size_t k0 = 0; k0 < K; k0 += STRIP_COLUMNS)
+            for (size_t n = first; n < last; n += panel)
+                for (size_t k = k0; k < smaller(k0 + STRIP_COLUMNS, K); k += panel)
+                    kernels->strip_product(smaller(rows - row, block), smaller(panel, last - n), smaller(panel, K - k),
+                                           dy_strips + n * rows + row * panel, x_strips + k * rows + row * panel,
+                                           accumulate || row > 0, dw + n * lddw + k, lddw);
+}

@@ -1,0 +1,63 @@
+/*
+ * Matrix products on operands that were packed before: weights once a step, into panels; gradients and inputs once for
+ * all weights that they meet, into strips. The kernels (products.inc) then read memory in order.
+ *
+ * Each element of a product is a sum of chains of fused multiply-adds, one chain for each 1024 of depth: the same bits
+ * for a row whatever rows are beside it, on any number of threads, with any instruction set.
+ */
+#ifndef RR_MATH_PANELS_H
+#define RR_MATH_PANELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+
+/**
+ * The right operand of y[rows, groups * columns] = x[rows, depth] . w. Columns are in groups of equal size (the gates
+ * of a cell; one group otherwise), and panel p of a group holds its columns [p, p + 1) * rr_panel_columns().
+ */
+typedef struct rr_panels {
+    size_t depth, groups, columns; /* columns of a group */
+    float *data;
+} rr_panels;
+
+/** Columns of a panel with the instruction set in use: 16, 32 with AVX-512, 8 without either. */
+size_t rr_panel_columns(void);
+
+/** Takes the memory of panels of that size. */
+rr_panels rr_panels_plan(rr_arena *arena, size_t depth, size_t groups, size_t columns);
+
+/** Panels of a group. */
+size_t rr_panels_count(const rr_panels *panels);
+
+/** From w[groups * columns, depth] with row stride ldw: y = x . w^T, the product of a layer with PyTorch's weights. */
+void rr_panels_pack_transposed(const rr_panels *panels, const float *w, size_t ldw);
+
+/** From w[depth, columns] with row stride ldw, one group: y = x . w. */
+void rr_panels_pack(const rr_panels *panels, const float *w, size_t ldw);
+
+/**
+ * For the columns of panels [first, end) of every group: y = x . w + add.
+ *
+ * @param[in] x      [rows, depth] with row stride ldx
+ * @param[in] add    [rows, groups * columns] with row stride ld_add (0: one row for all), NULL for nothing; may be y
+ * @param[out] y     [rows, groups * columns] with row stride ldy
+ */
+void rr_panels_multiply(const rr_panels *panels, size_t first, size_t end, size_t rows, const float *x, size_t ldx,
+                        const float *add, size_t ld_add, float *y, size_t ldy);
+
+/** Floats of the strips of x[rows, columns]. */
+size_t rr_strips_floats(size_t rows, size_t columns);
+
+/** Packs x[rows, columns] with row stride ldx, every strip of rr_panel_columns() columns on its own. */
+void rr_strips_pack(size_t rows, size_t columns, const float *x, size_t ldx, float *strips);
+
+/**
+ * dw[N, K] (+)= dy[rows, N]^T . x[rows, K], both packed as strips: rows [first, end) of dw, first a multiple of
+ * rr_panel_columns().
+ */
+void rr_strips_multiply(size_t rows, size_t N, size_t K, const float *dy_strips, const float *x_strips, size_t first,
+                        size_t end, bool accumulate, float *dw, size_t lddw);
+
+#endif
