@@ -52,8 +52,8 @@ static rr_status open_workspace(const product *p, workspace *w) {
     take(p, w);
     for (size_t i = 0; i < w->arena.capacity / sizeof(float); i++)
         ((float *)(void *)w->arena.base)[i] = (float)(i % 17) / 8.0f - 1;
-    if (p->kind == FORWARD) rr_panels_pack_transposed(&w->panels, w->buffer[RIGHT], p->K);
-    if (p->kind == BACKWARD_INPUT) rr_panels_pack(&w->panels, w->buffer[RIGHT], p->N);
+    if (p->kind == FORWARD) rr_panels_pack_transposed(&w->panels, 0, rr_panels_count(&w->panels), w->buffer[RIGHT], p->K);
+    if (p->kind == BACKWARD_INPUT) rr_panels_pack(&w->panels, 0, rr_panels_count(&w->panels), w->buffer[RIGHT], p->N);
     return RR_OK;
 }
 
@@ -64,8 +64,8 @@ static void run_own(const product *p, const workspace *w) {
                            w->buffer[RESULT], p->N);
         return;
     }
-    rr_strips_pack(p->M, p->N, w->buffer[RIGHT], p->N, w->buffer[STRIPS_LEFT]);
-    rr_strips_pack(p->M, p->K, w->buffer[LEFT], p->K, w->buffer[STRIPS_RIGHT]);
+    rr_strips_pack(p->M, p->N, 0, rr_strips_count(p->N), w->buffer[RIGHT], p->N, w->buffer[STRIPS_LEFT]);
+    rr_strips_pack(p->M, p->K, 0, rr_strips_count(p->K), w->buffer[LEFT], p->K, w->buffer[STRIPS_RIGHT]);
     rr_strips_multiply(p->M, p->N, p->K, w->buffer[STRIPS_LEFT], w->buffer[STRIPS_RIGHT], 0, p->N, true,
                        w->buffer[RESULT], p->K);
 }

@@ -41,9 +41,9 @@ typedef struct rr_kernels {
     void (*gru_backward)(size_t, size_t, size_t, size_t, const float *, const float *, const float *, const float *,
                          float *, float *, float *);
     void (*elman_tanh_forward)(size_t, size_t, size_t, size_t, float *, float *, size_t);
-    void (*elman_tanh_backward)(size_t, const float *, const float *, float *);
+    void (*elman_tanh_backward)(size_t, size_t, size_t, size_t, const float *, const float *, float *);
     void (*elman_relu_forward)(size_t, size_t, size_t, size_t, float *, float *, size_t);
-    void (*elman_relu_backward)(size_t, const float *, const float *, float *);
+    void (*elman_relu_backward)(size_t, size_t, size_t, size_t, const float *, const float *, float *);
     void (*softmax_nll)(size_t, size_t, float *, size_t, const int32_t *, float, double *);
     void (*softmax)(size_t, float *);
     void (*sigmoid_bce)(size_t, size_t, float *, size_t, const float *, float, double *);

@@ -13,9 +13,7 @@ static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 size_t rr_panel_columns(void) { return rr_kernels_used()->panel; }
 
-size_t rr_panels_count(const rr_panels *panels) {
-    return (panels->columns + rr_panel_columns() - 1) / rr_panel_columns();
-}
+size_t rr_panels_count(const rr_panels *panels) { return rr_strips_count(panels->columns); }
 
 rr_panels rr_panels_plan(rr_arena *arena, size_t depth, size_t groups, size_t columns) {
     rr_panels panels = {.depth = depth, .groups = groups, .columns = columns};
@@ -23,19 +21,18 @@ rr_panels rr_panels_plan(rr_arena *arena, size_t depth, size_t groups, size_t co
     return panels;
 }
 
-void rr_panels_pack_transposed(const rr_panels *panels, const float *w, size_t ldw) {
+void rr_panels_pack_transposed(const rr_panels *panels, size_t first, size_t end, const float *w, size_t ldw) {
     const rr_kernels *kernels = rr_kernels_used();
-    float *panel = panels->data;
+    size_t count = rr_panels_count(panels), panel = kernels->panel;
     for (size_t group = 0; group < panels->groups; group++)
-        for (size_t column = 0; column < panels->columns; column += kernels->panel) {
-            kernels->pack_panel(panels->depth, smaller(kernels->panel, panels->columns - column),
-                                w + (group * panels->columns + column) * ldw, ldw, panel);
-            panel += kernels->panel * panels->depth;
-        }
+        for (size_t p = first; p < smaller(end, count); p++)
+            kernels->pack_panel(panels->depth, smaller(panel, panels->columns - p * panel),
+                                w + (group * panels->columns + p * panel) * ldw, ldw,
+                                panels->data + (group * count + p) * panel * panels->depth);
 }
 
-void rr_panels_pack(const rr_panels *panels, const float *w, size_t ldw) {
-    rr_strips_pack(panels->depth, panels->columns, w, ldw, panels->data);
+void rr_panels_pack(const rr_panels *panels, size_t first, size_t end, const float *w, size_t ldw) {
+    rr_strips_pack(panels->depth, panels->columns, first, end, w, ldw, panels->data);
 }
 
 /* Panels [first, end) of every group, `width` columns of each, for one block of rows and one of depth. */
@@ -82,14 +79,14 @@ void rr_panels_multiply(const rr_panels *panels, size_t first, size_t end, size_
         }
 }
 
-size_t rr_strips_floats(size_t rows, size_t columns) {
-    size_t panel = rr_panel_columns();
-    return (columns + panel - 1) / panel * panel * rows;
-}
+size_t rr_strips_count(size_t columns) { return (columns + rr_panel_columns() - 1) / rr_panel_columns(); }
 
-void rr_strips_pack(size_t rows, size_t columns, const float *x, size_t ldx, float *strips) {
+size_t rr_strips_floats(size_t rows, size_t columns) { return rr_strips_count(columns) * rr_panel_columns() * rows; }
+
+void rr_strips_pack(size_t rows, size_t columns, size_t first, size_t end, const float *x, size_t ldx, float *strips) {
     const rr_kernels *kernels = rr_kernels_used();
-    for (size_t column = 0; column < columns; column += kernels->panel)
+    size_t last = end < rr_strips_count(columns) ? end * kernels->panel : columns;
+    for (size_t column = first * kernels->panel; column < last; column += kernels->panel)
         kernels->pack_strip(rows, smaller(kernels->panel, columns - column), x + column, ldx, strips + column * rows);
 }
 

@@ -31,11 +31,14 @@ rr_panels rr_panels_plan(rr_arena *arena, size_t depth, size_t groups, size_t co
 /** Panels of a group. */
 size_t rr_panels_count(const rr_panels *panels);
 
-/** From w[groups * columns, depth] with row stride ldw: y = x . w^T, the product of a layer with PyTorch's weights. */
-void rr_panels_pack_transposed(const rr_panels *panels, const float *w, size_t ldw);
+/**
+ * Makes panels [first, end) of every group from w[groups * columns, depth] with row stride ldw: y = x . w^T, the
+ * product of a layer with PyTorch's weights.
+ */
+void rr_panels_pack_transposed(const rr_panels *panels, size_t first, size_t end, const float *w, size_t ldw);
 
-/** From w[depth, columns] with row stride ldw, one group: y = x . w. */
-void rr_panels_pack(const rr_panels *panels, const float *w, size_t ldw);
+/** Makes panels [first, end) from w[depth, columns] with row stride ldw, one group: y = x . w. */
+void rr_panels_pack(const rr_panels *panels, size_t first, size_t end, const float *w, size_t ldw);
 
 /**
  * For the columns of panels [first, end) of every group: y = x . w + add.
@@ -50,8 +53,11 @@ void rr_panels_multiply(const rr_panels *panels, size_t first, size_t end, size_
 /** Floats of the strips of x[rows, columns]. */
 size_t rr_strips_floats(size_t rows, size_t columns);
 
-/** Packs x[rows, columns] with row stride ldx, every strip of rr_panel_columns() columns on its own. */
-void rr_strips_pack(size_t rows, size_t columns, const float *x, size_t ldx, float *strips);
+/** Strips of x[.., columns]. */
+size_t rr_strips_count(size_t columns);
+
+/** Packs strips [first, end) of x[rows, columns] with row stride ldx: rr_panel_columns() columns each. */
+void rr_strips_pack(size_t rows, size_t columns, size_t first, size_t end, const float *x, size_t ldx, float *strips);
 
 /**
  * dw[N, K] (+)= dy[rows, N]^T . x[rows, K], both packed as strips: rows [first, end) of dw, first a multiple of

@@ -67,14 +67,16 @@ void rr_gru_backward(size_t rows, size_t H, size_t first, size_t end, const floa
 void rr_elman_tanh_forward(size_t rows, size_t H, size_t first, size_t end, float *gates, float *h, size_t ldh) {
     table()->elman_tanh_forward(rows, H, first, end, gates, h, ldh);
 }
-void rr_elman_tanh_backward(size_t count, const float *h, const float *dh, float *dgates) {
-    table()->elman_tanh_backward(count, h, dh, dgates);
+void rr_elman_tanh_backward(size_t rows, size_t H, size_t first, size_t end, const float *h, const float *dh,
+                            float *dgates) {
+    table()->elman_tanh_backward(rows, H, first, end, h, dh, dgates);
 }
 void rr_elman_relu_forward(size_t rows, size_t H, size_t first, size_t end, float *gates, float *h, size_t ldh) {
     table()->elman_relu_forward(rows, H, first, end, gates, h, ldh);
 }
-void rr_elman_relu_backward(size_t count, const float *h, const float *dh, float *dgates) {
-    table()->elman_relu_backward(count, h, dh, dgates);
+void rr_elman_relu_backward(size_t rows, size_t H, size_t first, size_t end, const float *h, const float *dh,
+                            float *dgates) {
+    table()->elman_relu_backward(rows, H, first, end, h, dh, dgates);
 }
 
 void rr_softmax_nll(size_t rows, size_t width, float *logits, size_t ld, const int32_t *targets, float scale,

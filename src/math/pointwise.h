@@ -64,9 +64,11 @@ void rr_gru_backward(size_t rows, size_t H, size_t first, size_t end, const floa
 
 /** Elman RNN: h = tanh(gates) or relu(gates); gates [rows, H] keep h. Backward: dgates = dh * f'(h). */
 void rr_elman_tanh_forward(size_t rows, size_t H, size_t first, size_t end, float *gates, float *h, size_t ldh);
-void rr_elman_tanh_backward(size_t count, const float *h, const float *dh, float *dgates);
+void rr_elman_tanh_backward(size_t rows, size_t H, size_t first, size_t end, const float *h, const float *dh,
+                            float *dgates);
 void rr_elman_relu_forward(size_t rows, size_t H, size_t first, size_t end, float *gates, float *h, size_t ldh);
-void rr_elman_relu_backward(size_t count, const float *h, const float *dh, float *dgates);
+void rr_elman_relu_backward(size_t rows, size_t H, size_t first, size_t end, const float *h, const float *dh,
+                            float *dgates);
 
 /**
  * Softmax, negative log-likelihood and its gradient, in place.

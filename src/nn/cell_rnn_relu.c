@@ -6,7 +6,9 @@ static void forward(const rr_cell_step *s) {
     rr_elman_relu_forward(s->rows, s->H, s->first, s->end, s->gates, s->h, s->ldh);
 }
 
-static void backward(const rr_cell_step *s) { rr_elman_relu_backward(s->rows * s->H, s->gates, s->dh, s->dgates); }
+static void backward(const rr_cell_step *s) {
+    rr_elman_relu_backward(s->rows, s->H, s->first, s->end, s->gates, s->dh, s->dgates);
+}
 
 const rr_cell_ops rr_cell_rnn_relu = {.name = "rnn_relu",
                                       .help = "Elman network with relu",

@@ -6,7 +6,9 @@ static void forward(const rr_cell_step *s) {
     rr_elman_tanh_forward(s->rows, s->H, s->first, s->end, s->gates, s->h, s->ldh);
 }
 
-static void backward(const rr_cell_step *s) { rr_elman_tanh_backward(s->rows * s->H, s->gates, s->dh, s->dgates); }
+static void backward(const rr_cell_step *s) {
+    rr_elman_tanh_backward(s->rows, s->H, s->first, s->end, s->gates, s->dh, s->dgates);
+}
 
 const rr_cell_ops rr_cell_rnn_tanh = {.name = "rnn_tanh",
                                       .help = "Elman network with tanh",

@@ -32,67 +32,123 @@ rr_status rr_linear_declare(rr_linear *linear, rr_params *params, const char *pr
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
-void rr_linear_plan(rr_linear *linear, rr_arena *arena, size_t max_rows, bool training) {
-    size_t in = linear->in_size, out = linear->out_size, least = 2 * rr_panel_columns();
+void rr_linear_plan(rr_linear *linear, rr_arena *arena, rr_team *team, size_t max_rows, bool training) {
+    size_t in = linear->in_size, out = linear->out_size, least = 2 * rr_panel_columns(), threads = rr_team_size(team);
     size_t fits = CHUNK_FLOATS / in / least * least;
+    linear->team = team;
     linear->training = training;
     linear->packed_version = UINT64_MAX;
     linear->forward_chunk = training ? smaller(out, fits > least ? fits : least) : out;
+    size_t before = arena->used;
     linear->forward = rr_panels_plan(arena, in, 1, linear->forward_chunk);
     if (!training) return;
+    linear->forward_floats = (arena->used - before) / sizeof(float);
+    rr_arena_floats(arena, (threads - 1) * linear->forward_floats);
     linear->backward_chunk = smaller(out, BACKWARD_CHUNK);
     linear->backward = rr_panels_plan(arena, linear->backward_chunk, 1, in);
     linear->x_strips = rr_arena_floats(arena, rr_strips_floats(max_rows, in));
-    linear->dy_strips = rr_arena_floats(arena, rr_strips_floats(max_rows, linear->backward_chunk));
+    linear->dy_floats = rr_strips_floats(max_rows, linear->backward_chunk);
+    linear->dy_strips = rr_arena_floats(arena, threads * linear->dy_floats);
 }
 
-/* Packs outputs [first, first + panels->columns) of the weight, unless all of it is packed already. */
-static void pack(rr_linear *linear, const rr_params *params, size_t first, const rr_panels *panels) {
-    if (!linear->training && linear->packed_version == params->version) return;
-    rr_phase outer = rr_profile_enter(RR_PHASE_PACK);
-    rr_panels_pack_transposed(panels, rr_param_value(params, linear->weight) + first * linear->in_size,
-                              linear->in_size);
-    linear->packed_version = params->version;
-    rr_profile_enter(outer);
+/* One call of forward or backward. */
+typedef struct pass {
+    rr_linear *linear;
+    const rr_params *params;
+    size_t rows;
+    const float *x, *dy;
+    float *y, *dx;
+    bool accumulate;
+    const rr_hooks *hooks;
+} pass;
+
+/* Without training: the thread's share of the panels, which are packed if the weight has changed. */
+static void forward_packed(const pass *p, size_t thread, size_t threads, const float *bias) {
+    const rr_linear *linear = p->linear;
+    const rr_panels *panels = &linear->forward;
+    rr_share share = rr_share_of(rr_panels_count(panels), thread, threads);
+    if (linear->packed_version != p->params->version)
+        rr_panels_pack_transposed(panels, share.first, share.end, rr_param_value(p->params, linear->weight),
+                                  linear->in_size);
+    rr_panels_multiply(panels, share.first, share.end, p->rows, p->x, linear->in_size, bias, 0, p->y, linear->out_size);
+}
+
+/* In training: chunks of outputs, every thread its own. */
+static void forward_share(void *ctx, size_t thread, size_t threads) {
+    const pass *p = ctx;
+    const rr_linear *linear = p->linear;
+    const float *bias = linear->bias != (size_t)-1 ? rr_param_value(p->params, linear->bias) : NULL;
+    if (!linear->training) {
+        forward_packed(p, thread, threads, bias);
+        return;
+    }
+    size_t in = linear->in_size, out = linear->out_size, chunk = linear->forward_chunk;
+    rr_share share = rr_share_of((out + chunk - 1) / chunk, thread, threads);
+    for (size_t first = share.first * chunk; first < smaller(out, share.end * chunk); first += chunk) {
+        rr_panels panels = linear->forward;
+        panels.columns = smaller(chunk, out - first);
+        panels.data += thread * linear->forward_floats;
+        rr_phase outer = rr_profile_enter(RR_PHASE_PACK);
+        rr_panels_pack_transposed(&panels, 0, SIZE_MAX, rr_param_value(p->params, linear->weight) + first * in, in);
+        rr_profile_enter(outer);
+        rr_panels_multiply(&panels, 0, rr_panels_count(&panels), p->rows, p->x, in, bias != NULL ? bias + first : NULL,
+                           0, p->y + first, out);
+        if (thread == 0) rr_hooks_tick(p->hooks);
+    }
 }
 
 void rr_linear_forward(rr_linear *linear, const rr_params *params, size_t rows, const float *x, float *y,
                        const rr_hooks *hooks) {
-    const float *bias = linear->bias != (size_t)-1 ? rr_param_value(params, linear->bias) : NULL;
-    for (size_t first = 0; first < linear->out_size; first += linear->forward_chunk) {
-        rr_panels panels = linear->forward;
-        panels.columns = smaller(linear->forward_chunk, linear->out_size - first);
-        pack(linear, params, first, &panels);
-        rr_panels_multiply(&panels, 0, rr_panels_count(&panels), rows, x, linear->in_size,
-                           bias != NULL ? bias + first : NULL, 0, y + first, linear->out_size);
+    pass p = {.linear = linear, .params = params, .rows = rows, .x = x, .y = y, .hooks = hooks};
+    rr_team_run(linear->team, forward_share, &p);
+    linear->packed_version = params->version;
+}
+
+/* The thread's outputs of the gradients of weight and bias, and its columns of the gradient of x. */
+static void backward_share(void *ctx, size_t thread, size_t threads) {
+    const pass *p = ctx;
+    const rr_linear *linear = p->linear;
+    const rr_hooks *hooks = thread == 0 ? p->hooks : NULL;
+    size_t in = linear->in_size, out = linear->out_size, rows = p->rows, chunk = linear->backward_chunk;
+    const float *weight = rr_param_value(p->params, linear->weight);
+    float *grad = rr_param_grad(p->params, linear->weight), *dy_strips = linear->dy_strips + thread * linear->dy_floats;
+    rr_share columns = rr_share_of(rr_strips_count(in), thread, threads);
+    rr_share chunks = rr_share_of((out + chunk - 1) / chunk, thread, threads);
+    rr_phase outer = rr_profile_enter(RR_PHASE_PACK);
+    rr_strips_pack(rows, in, columns.first, columns.end, p->x, in, linear->x_strips);
+    rr_team_barrier(linear->team);
+    for (size_t first = chunks.first * chunk; first < smaller(out, chunks.end * chunk); first += chunk) {
+        size_t count = smaller(chunk, out - first);
+        rr_profile_enter(RR_PHASE_PACK);
+        rr_strips_pack(rows, count, 0, SIZE_MAX, p->dy + first, out, dy_strips);
+        rr_profile_enter(outer);
+        rr_strips_multiply(rows, count, in, dy_strips, linear->x_strips, 0, count, true, grad + first * in, in);
+        if (linear->bias != (size_t)-1)
+            rr_bias_backward(rows, count, p->dy + first, out, rr_param_grad(p->params, linear->bias) + first);
         rr_hooks_tick(hooks);
     }
+    for (size_t first = 0; p->dx != NULL && first < out; first += chunk) {
+        rr_panels panels = linear->backward;
+        panels.depth = smaller(chunk, out - first);
+        rr_profile_enter(RR_PHASE_PACK);
+        rr_panels_pack(&panels, columns.first, columns.end, weight + first * in, in);
+        rr_profile_enter(outer);
+        rr_panels_multiply(&panels, columns.first, columns.end, rows, p->dy + first, out,
+                           p->accumulate || first > 0 ? p->dx : NULL, in, p->dx, in);
+        rr_hooks_tick(hooks);
+    }
+    rr_profile_enter(outer);
 }
 
 void rr_linear_backward(rr_linear *linear, const rr_params *params, size_t rows, const float *x, const float *dy,
                         bool accumulate, float *dx, const rr_hooks *hooks) {
-    size_t in = linear->in_size, out = linear->out_size;
-    const float *weight = rr_param_value(params, linear->weight);
-    float *grad = rr_param_grad(params, linear->weight);
-    rr_phase outer = rr_profile_enter(RR_PHASE_PACK);
-    rr_strips_pack(rows, in, x, in, linear->x_strips);
-    for (size_t first = 0; first < out; first += linear->backward_chunk) {
-        size_t count = smaller(linear->backward_chunk, out - first);
-        rr_profile_enter(RR_PHASE_PACK);
-        rr_strips_pack(rows, count, dy + first, out, linear->dy_strips);
-        rr_profile_enter(outer);
-        rr_strips_multiply(rows, count, in, linear->dy_strips, linear->x_strips, 0, count, true, grad + first * in, in);
-        rr_hooks_tick(hooks);
-        if (dx == NULL) continue;
-        rr_panels panels = linear->backward;
-        panels.depth = count;
-        rr_profile_enter(RR_PHASE_PACK);
-        rr_panels_pack(&panels, weight + first * in, in);
-        rr_profile_enter(outer);
-        rr_panels_multiply(&panels, 0, rr_panels_count(&panels), rows, dy + first, out,
-                           accumulate || first > 0 ? dx : NULL, in, dx, in);
-        rr_hooks_tick(hooks);
-    }
-    if (linear->bias != (size_t)-1) rr_bias_backward(rows, out, dy, out, rr_param_grad(params, linear->bias));
-    rr_profile_enter(outer);
+    pass p = {.linear = linear,
+              .params = params,
+              .rows = rows,
+              .x = x,
+              .dy = dy,
+              .dx = dx,
+              .accumulate = accumulate,
+              .hooks = hooks};
+    rr_team_run(linear->team, backward_share, &p);
 }

@@ -6,6 +6,7 @@
 
 #include "base/hooks.h"
 #include "math/panels.h"
+#include "math/team.h"
 #include "nn/params.h"
 
 typedef struct rr_linear {
@@ -14,11 +15,14 @@ typedef struct rr_linear {
     size_t bias;   /* index, or (size_t)-1 */
     /* What plan took. In training the weight changes every step and is packed a chunk at a time, each time it is used;
      * without training it is packed once. */
+    rr_team *team;
     bool training;
     size_t forward_chunk, backward_chunk; /* outputs */
-    rr_panels forward;                    /* [in_size, forward_chunk]: y = x W^T */
-    rr_panels backward;                   /* [backward_chunk, in_size]: dx = dy W */
-    float *x_strips, *dy_strips;          /* [rows, in_size], [rows, backward_chunk] packed */
+    rr_panels forward;                    /* [in_size, forward_chunk]: y = x W^T; in training one for each thread */
+    rr_panels backward;                   /* [backward_chunk, in_size]: dx = dy W; every thread has its columns */
+    float *x_strips;                      /* [rows, in_size] packed */
+    float *dy_strips;                     /* [rows, backward_chunk] packed, one for each thread */
+    size_t forward_floats, dy_floats;     /* from those of a thread to those of the next */
     uint64_t packed_version;              /* of the parameters, without training */
 } rr_linear;
 
@@ -27,8 +31,11 @@ typedef struct rr_linear {
 rr_status rr_linear_declare(rr_linear *linear, rr_params *params, const char *prefix, size_t in_size, size_t out_size,
                             bool has_bias, size_t tied_weight);
 
-/** Takes working memory for up to max_rows rows at a time. Call on a measuring arena, then on the real one. */
-void rr_linear_plan(rr_linear *linear, rr_arena *arena, size_t max_rows, bool training);
+/**
+ * Takes working memory for up to max_rows rows at a time. Call on a measuring arena, then on the real one. The team
+ * (NULL: the caller alone) is borrowed; results are the same bits for any number of threads.
+ */
+void rr_linear_plan(rr_linear *linear, rr_arena *arena, rr_team *team, size_t max_rows, bool training);
 
 /** y [rows, out_size] from x [rows, in_size], both contiguous. */
 void rr_linear_forward(rr_linear *linear, const rr_params *params, size_t rows, const float *x, float *y,

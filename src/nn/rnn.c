@@ -91,38 +91,51 @@ void rr_rnn_plan(rr_rnn *rnn, rr_arena *arena, size_t max_total, size_t max_step
         layer->y = rr_arena_floats(arena, max_total * out);
         layer->input = training && l > 0 && rnn->spec.dropout > 0 ? rr_arena_floats(arena, max_total * out) : NULL;
     }
-    rnn->h_step = rr_arena_floats(arena, max_rows * H);
     rnn->c_step = cell->states > 1 ? rr_arena_floats(arena, max_rows * H) : NULL;
     if (!training) return;
     rnn->dgates = rr_arena_floats(arena, chunk * GH);
     rnn->drecurrent = cell->separate_recurrent ? rr_arena_floats(arena, chunk * GH) : NULL;
     rnn->dgates_strips = rr_arena_floats(arena, rr_strips_floats(chunk, GH));
-    rnn->values_strips = rr_arena_floats(arena, rr_strips_floats(chunk, widest));
+    rnn->x_strips = rr_arena_floats(arena, rr_strips_floats(chunk, widest));
+    rnn->h_strips = rr_arena_floats(arena, rr_strips_floats(chunk, H));
     rnn->dh = rr_arena_floats(arena, max_rows * H);
     rnn->dc = rr_arena_floats(arena, max_rows * H);
     rnn->dh_before = rr_arena_floats(arena, max_rows * H);
     rnn->d_below = rr_arena_floats(arena, max_total * out);
 }
 
-static void pack_pass(const rr_rnn *rnn, const rr_rnn_pass *pass, size_t input_size, const rr_params *params) {
-    const float *w_ih = rr_param_value(params, pass->weight_ih), *w_hh = rr_param_value(params, pass->weight_hh);
+typedef struct packing {
+    const rr_rnn *rnn;
+    const rr_params *params;
+} packing;
+
+static void pack_pass(const packing *p, const rr_rnn_pass *pass, size_t input_size, size_t thread, size_t threads) {
+    const float *w_ih = rr_param_value(p->params, pass->weight_ih), *w_hh = rr_param_value(p->params, pass->weight_hh);
+    const rr_rnn *rnn = p->rnn;
     size_t H = rnn->spec.hidden_size;
-    rr_panels_pack_transposed(&pass->input, w_ih, input_size);
-    rr_panels_pack_transposed(&pass->recurrent, w_hh, H);
-    if (pass->bias != NULL) /* both parts, unless the cell keeps them apart */
-        rr_bias_fill(1, rnn->spec.cell->gates * H, rr_rnn_bias(params, pass->bias_ih),
-                     rnn->spec.cell->separate_recurrent ? NULL : rr_rnn_bias(params, pass->bias_hh), pass->bias, 0);
+    rr_share hidden = rr_rnn_units_of(H, thread, threads).panels;
+    rr_panels_pack_transposed(&pass->input, hidden.first, hidden.end, w_ih, input_size);
+    rr_panels_pack_transposed(&pass->recurrent, hidden.first, hidden.end, w_hh, H);
+    if (thread == 0 && pass->bias != NULL) /* both parts, unless the cell keeps them apart */
+        rr_bias_fill(1, rnn->spec.cell->gates * H, rr_rnn_bias(p->params, pass->bias_ih),
+                     rnn->spec.cell->separate_recurrent ? NULL : rr_rnn_bias(p->params, pass->bias_hh), pass->bias, 0);
     if (!rnn->training) return;
-    rr_panels_pack(&pass->input_back, w_ih, input_size);
-    rr_panels_pack(&pass->recurrent_back, w_hh, H);
+    rr_share input = rr_share_of(rr_panels_count(&pass->input_back), thread, threads);
+    rr_panels_pack(&pass->input_back, input.first, input.end, w_ih, input_size);
+    rr_panels_pack(&pass->recurrent_back, hidden.first, hidden.end, w_hh, H);
+}
+
+static void pack_share(void *ctx, size_t thread, size_t threads) {
+    const packing *p = ctx;
+    for (size_t l = 0; l < p->rnn->spec.num_layers; l++)
+        for (size_t d = 0; d < p->rnn->directions; d++)
+            pack_pass(p, &p->rnn->layers[l].pass[d], p->rnn->layers[l].input_size, thread, threads);
 }
 
 void rr_rnn_pack(rr_rnn *rnn, const rr_params *params) {
     if (rnn->packed_version == params->version) return;
     rr_phase outer = rr_profile_enter(RR_PHASE_PACK);
-    for (size_t l = 0; l < rnn->spec.num_layers; l++)
-        for (size_t d = 0; d < rnn->directions; d++)
-            pack_pass(rnn, &rnn->layers[l].pass[d], rnn->layers[l].input_size, params);
+    rr_team_run(rnn->spec.team, pack_share, &(packing){rnn, params});
     rnn->packed_version = params->version;
     rr_profile_enter(outer);
 }

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/hooks.h"
+#include "math/team.h"
 #include "nn/cell.h"
 #include "nn/dropout.h"
 #include "nn/params.h"
@@ -21,6 +22,7 @@ typedef struct rr_rnn_spec {
     float dropout; /* between layers: on the output of every layer but the last */
     uint32_t
         dropout_layer; /* number of the first dropout site in RR_RNG_DROPOUT counters; layer l uses dropout_layer + l */
+    rr_team *team;     /* threads that compute, borrowed; results are the same bits for any number of them */
 } rr_rnn_spec;
 
 typedef struct rr_rnn rr_rnn;

@@ -10,10 +10,11 @@
 
 /* Everything about one direction of one layer in this pass. */
 typedef struct direction {
-    rr_rnn *rnn;
+    const rr_rnn *rnn;
     const rr_rnn_pass *pass;
     const rr_params *params;
     const rr_sequence *sequence;
+    const rr_hooks *hooks;
     bool reverse;
     const float *x; /* [total, input_size] */
     size_t input_size;
@@ -23,108 +24,143 @@ typedef struct direction {
     float *dx;                    /* [total, input_size] or NULL */
     bool add_to_dx;               /* the other direction was there before */
     float *dh_start, *dc_start;   /* [rows, H] or NULL */
-    size_t running;               /* rows for which rnn->dh holds what came back through the step after */
 } direction;
 
-/* Gradients of the gates of step t, whose chunk starts at packed row `chunk`, and from them rnn->dh of the step before.
- */
-static void time_step(direction *d, size_t t, size_t chunk) {
-    rr_rnn *rnn = d->rnn;
+/* One thread's part of it. */
+typedef struct worker {
+    const direction *d;
+    const rr_hooks *hooks; /* of thread 0 */
+    size_t thread, threads;
+    rr_rnn_units units;
+    size_t running;        /* rows for which dh holds what came back through the step after */
+    float *dh, *dh_before; /* [rows, H]; they change places after each step */
+} worker;
+
+/* Gradients of the gates of step t, whose chunk starts at packed row `chunk`, and from them dh of the step before. */
+static void time_step(worker *p, size_t t, size_t chunk) {
+    const direction *d = p->d;
+    const rr_rnn *rnn = d->rnn;
     const rr_cell_ops *cell = rnn->spec.cell;
     const rr_sequence *s = d->sequence;
+    const rr_rnn_units *units = &p->units;
     size_t H = rnn->spec.hidden_size, GH = cell->gates * H, rows = s->active[t], at = s->offset[t];
-    size_t kept = rows < d->running ? rows : d->running; /* the others have their last step here */
-    rr_rnn_copy_rows(rnn->dh, d->dh_end, kept, rows, H);
-    rr_rnn_copy_rows(rnn->dc, d->dc_end, kept, rows, H);
-    for (size_t row = 0; row < rows; row++) rr_axpy(H, 1.0f, d->dy + (at + row) * d->ldh, rnn->dh + row * H);
+    size_t kept = rows < p->running ? rows : p->running; /* the others have their last step here */
+    rr_phase outer = rr_profile_enter(RR_PHASE_POINTWISE);
+    rr_rnn_copy(units, kept, rows, d->dh_end, H, p->dh, H);
+    rr_rnn_copy(units, kept, rows, d->dc_end, H, rnn->dc, H);
+    for (size_t row = 0; row < rows; row++)
+        rr_axpy(units->end - units->first, 1.0f, d->dy + (at + row) * d->ldh + units->first,
+                p->dh + row * H + units->first);
     float *dgates = rnn->dgates + (at - chunk) * GH;
     float *drecurrent = cell->separate_recurrent ? rnn->drecurrent + (at - chunk) * GH : dgates;
     rr_cell_step step = {.rows = rows,
                          .H = H,
-                         .first = 0,
-                         .end = H,
+                         .first = units->first,
+                         .end = units->end,
                          .gates = d->pass->gates + at * GH,
                          .recurrent = d->pass->recurrent_part != NULL ? d->pass->recurrent_part + at * GH : NULL,
                          .h_prev = d->pass->h_prev + at * H,
                          .c_prev = d->pass->c_prev != NULL ? d->pass->c_prev + at * H : NULL,
                          .extra = d->pass->extra + at * cell->extra * H,
-                         .dh = rnn->dh,
+                         .dh = p->dh,
                          .dc = rnn->dc,
                          .dgates = dgates,
                          .drecurrent = drecurrent,
-                         .dh_prev = rnn->dh_before};
-    rr_phase outer = rr_profile_enter(RR_PHASE_POINTWISE);
+                         .dh_prev = p->dh_before};
     cell->backward(&step);
+    rr_team_barrier(rnn->spec.team); /* the product needs the gradients of all units */
     rr_profile_enter(RR_PHASE_RECURRENT_BACKWARD);
-    const rr_panels *panels = &d->pass->recurrent_back;
-    rr_panels_multiply(panels, 0, rr_panels_count(panels), rows, drecurrent, GH,
-                       cell->direct_dh_prev ? rnn->dh_before : NULL, H, rnn->dh_before, H);
+    rr_panels_multiply(&d->pass->recurrent_back, units->panels.first, units->panels.end, rows, drecurrent, GH,
+                       cell->direct_dh_prev ? p->dh_before : NULL, H, p->dh_before, H);
     rr_profile_enter(outer);
-    float *swap = rnn->dh;
-    rnn->dh = rnn->dh_before;
-    rnn->dh_before = swap;
-    d->running = rows;
+    float *swap = p->dh;
+    p->dh = p->dh_before;
+    p->dh_before = swap;
+    p->running = rows;
     /* Rows whose first step this was: what is left belongs to their initial state. */
     bool goes_on = d->reverse ? t + 1 < s->steps : t > 0;
     size_t next = !goes_on ? 0 : d->reverse ? s->active[t + 1] : rows;
-    if (d->dh_start != NULL) rr_rnn_copy_rows(d->dh_start, rnn->dh, next, rows, H);
-    if (d->dc_start != NULL) rr_rnn_copy_rows(d->dc_start, rnn->dc, next, rows, H);
+    if (d->dh_start != NULL) rr_rnn_copy(units, next, rows, p->dh, H, d->dh_start, H);
+    if (d->dc_start != NULL) rr_rnn_copy(units, next, rows, rnn->dc, H, d->dc_start, H);
 }
 
-/* dw [GH, width] += dgates^T values, where the strips of dgates are made already. */
-static void weight_gradient(const rr_rnn *rnn, size_t rows, size_t width, const float *values, float *dw,
-                            const rr_hooks *hooks) {
+/* This thread's rows, those of its strips, of dw [GH, width] += dgates^T values and of the bias. */
+static void weight_gradient(const worker *p, rr_share strips, size_t rows, size_t width, const float *values_strips,
+                            float *dw) {
+    const rr_rnn *rnn = p->d->rnn;
     size_t GH = rnn->spec.cell->gates * rnn->spec.hidden_size, panel = rr_panel_columns();
-    size_t block = (RR_RNN_TICK_MACS / (rows * width * panel + 1) + 1) * panel;
-    rr_phase outer = rr_profile_enter(RR_PHASE_PACK);
-    rr_strips_pack(rows, width, values, width, rnn->values_strips);
-    rr_profile_enter(RR_PHASE_WEIGHT_GRADIENT);
-    for (size_t first = 0; first < GH; first += block) {
-        rr_strips_multiply(rows, GH, width, rnn->dgates_strips, rnn->values_strips, first, first + block, true, dw,
+    size_t block = RR_RNN_TICK_MACS / (rows * width * panel + 1) + 1;
+    for (size_t first = strips.first; first < strips.end; first += block) {
+        size_t end = first + block < strips.end ? first + block : strips.end;
+        rr_strips_multiply(rows, GH, width, rnn->dgates_strips, values_strips, first * panel, end * panel, true, dw,
                            width);
-        rr_hooks_tick(hooks);
+        rr_hooks_tick(p->hooks);
     }
-    rr_profile_enter(outer);
 }
 
-static void weight_gradients(const direction *d, const rr_rnn_chunk *chunk, const rr_hooks *hooks) {
+static void bias_gradient(const worker *p, rr_share strips, size_t rows, const float *dgates, size_t bias) {
+    const rr_rnn *rnn = p->d->rnn;
+    size_t GH = rnn->spec.cell->gates * rnn->spec.hidden_size, first = strips.first * rr_panel_columns();
+    size_t end = strips.end * rr_panel_columns() < GH ? strips.end * rr_panel_columns() : GH;
+    if (bias == (size_t)-1 || first >= end) return;
+    rr_bias_backward(rows, end - first, dgates + first, GH, rr_param_grad(p->d->params, bias) + first);
+}
+
+static void pack_values(const worker *p, size_t rows, size_t width, const float *values, float *strips) {
+    rr_share share = rr_share_of(rr_strips_count(width), p->thread, p->threads);
+    rr_strips_pack(rows, width, share.first, share.end, values, width, strips);
+}
+
+static void weight_gradients(const worker *p, const rr_rnn_chunk *chunk) {
+    const direction *d = p->d;
     const rr_rnn *rnn = d->rnn;
-    const rr_params *params = d->params;
     size_t H = rnn->spec.hidden_size, GH = rnn->spec.cell->gates * H;
+    rr_share strips = rr_share_of(rr_strips_count(GH), p->thread, p->threads);
     const float *drecurrent = rnn->spec.cell->separate_recurrent ? rnn->drecurrent : rnn->dgates;
     rr_phase outer = rr_profile_enter(RR_PHASE_PACK);
-    rr_strips_pack(chunk->rows, GH, rnn->dgates, GH, rnn->dgates_strips);
-    weight_gradient(rnn, chunk->rows, d->input_size, d->x + chunk->first * d->input_size,
-                    rr_param_grad(params, d->pass->weight_ih), hooks);
-    if (drecurrent != rnn->dgates) rr_strips_pack(chunk->rows, GH, drecurrent, GH, rnn->dgates_strips);
-    weight_gradient(rnn, chunk->rows, H, d->pass->h_prev + chunk->first * H, rr_param_grad(params, d->pass->weight_hh),
-                    hooks);
+    pack_values(p, chunk->rows, d->input_size, d->x + chunk->first * d->input_size, rnn->x_strips);
+    pack_values(p, chunk->rows, H, d->pass->h_prev + chunk->first * H, rnn->h_strips);
+    rr_strips_pack(chunk->rows, GH, strips.first, strips.end, rnn->dgates, GH, rnn->dgates_strips);
+    rr_team_barrier(rnn->spec.team); /* the strips of x and h are everybody's, those of dgates each thread's own */
     rr_profile_enter(RR_PHASE_WEIGHT_GRADIENT);
-    if (rnn->spec.bias) {
-        rr_bias_backward(chunk->rows, GH, rnn->dgates, GH, rr_param_grad(params, d->pass->bias_ih));
-        rr_bias_backward(chunk->rows, GH, drecurrent, GH, rr_param_grad(params, d->pass->bias_hh));
-    }
+    weight_gradient(p, strips, chunk->rows, d->input_size, rnn->x_strips, rr_param_grad(d->params, d->pass->weight_ih));
+    bias_gradient(p, strips, chunk->rows, rnn->dgates, d->pass->bias_ih);
+    if (drecurrent != rnn->dgates)
+        rr_strips_pack(chunk->rows, GH, strips.first, strips.end, drecurrent, GH, rnn->dgates_strips);
+    weight_gradient(p, strips, chunk->rows, H, rnn->h_strips, rr_param_grad(d->params, d->pass->weight_hh));
+    bias_gradient(p, strips, chunk->rows, drecurrent, d->pass->bias_hh);
     rr_profile_enter(outer);
 }
 
-static void run_direction(direction *d, const rr_hooks *hooks) {
+static void run_share(void *ctx, size_t thread, size_t threads) {
+    const direction *d = ctx;
     const rr_sequence *s = d->sequence;
-    size_t GH = d->rnn->spec.cell->gates * d->rnn->spec.hidden_size;
+    const rr_rnn *rnn = d->rnn;
+    size_t GH = rnn->spec.cell->gates * rnn->spec.hidden_size;
+    worker p = {.d = d,
+                .hooks = thread == 0 ? d->hooks : NULL,
+                .thread = thread,
+                .threads = threads,
+                .units = rr_rnn_units_of(rnn->spec.hidden_size, thread, threads),
+                .dh = rnn->dh,
+                .dh_before = rnn->dh_before};
     for (size_t done = 0; done < s->steps;) {
         rr_rnn_chunk chunk = d->reverse ? rr_rnn_chunk_forward(s, done) : rr_rnn_chunk_backward(s, s->steps - done);
         for (size_t i = 0; i < chunk.end - chunk.begin; i++) {
-            time_step(d, d->reverse ? chunk.begin + i : chunk.end - 1 - i, chunk.first);
-            rr_hooks_tick(hooks);
+            time_step(&p, d->reverse ? chunk.begin + i : chunk.end - 1 - i, chunk.first);
+            rr_hooks_tick(p.hooks);
         }
-        weight_gradients(d, &chunk, hooks);
+        weight_gradients(&p, &chunk);
         if (d->dx != NULL) {
             float *dx = d->dx + chunk.first * d->input_size;
             rr_phase outer = rr_profile_enter(RR_PHASE_INPUT_GEMM);
-            rr_rnn_multiply(&d->pass->input_back, chunk.rows, d->rnn->dgates, GH, d->add_to_dx ? dx : NULL,
-                            d->input_size, dx, d->input_size, hooks);
+            rr_rnn_multiply(&d->pass->input_back, rr_share_of(rr_panels_count(&d->pass->input_back), thread, threads),
+                            chunk.rows, rnn->dgates, GH, d->add_to_dx ? dx : NULL, d->input_size, dx, d->input_size,
+                            p.hooks);
             rr_profile_enter(outer);
         }
         done += chunk.end - chunk.begin;
+        rr_team_barrier(rnn->spec.team); /* before dgates and the strips are written anew */
     }
 }
 
@@ -143,6 +179,7 @@ void rr_rnn_backward(rr_rnn *rnn, const rr_params *params, const rr_sequence *se
                            .pass = pass,
                            .params = params,
                            .sequence = sequence,
+                           .hooks = hooks,
                            .reverse = side == 1,
                            .x = l == 0 ? x : rr_rnn_layer_input(rnn, l),
                            .input_size = layer->input_size,
@@ -154,7 +191,7 @@ void rr_rnn_backward(rr_rnn *rnn, const rr_params *params, const rr_sequence *se
                            .add_to_dx = side > 0,
                            .dh_start = dstate != NULL ? dstate + h_at : NULL,
                            .dc_start = dstate != NULL && two ? dstate + c_at : NULL};
-            run_direction(&d, hooks);
+            rr_team_run(rnn->spec.team, run_share, &d);
             rr_hooks_ready(hooks, rr_param_end(params, rnn->spec.bias ? pass->bias_hh : pass->weight_hh));
         }
         if (l == 0) break;

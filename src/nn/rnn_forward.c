@@ -17,6 +17,7 @@ typedef struct direction {
     rr_rnn_pass *pass;
     const rr_params *params;
     const rr_sequence *sequence;
+    const rr_hooks *hooks;
     bool reverse;
     const float *x; /* [total, input_size] */
     size_t input_size;
@@ -24,19 +25,19 @@ typedef struct direction {
     float *y;             /* [total, ldh], at this direction's columns */
     size_t ldh;
     float *h_out, *c_out; /* [rows, H] or NULL */
-    size_t running;       /* rows whose state is in h_step and c_step */
 } direction;
 
 /* One recurrent product and the cell, a block of units after the other. */
-static void compute_units(const direction *d, rr_cell_step *step, const float *add, size_t ld_add) {
+static void compute_units(const direction *d, const rr_rnn_units *units, rr_cell_step *step, const float *add,
+                          size_t ld_add) {
     const rr_panels *panels = &d->pass->recurrent;
-    size_t count = rr_panels_count(panels), width = rr_panel_columns(), GH = panels->groups * panels->columns;
+    size_t width = rr_panel_columns(), GH = panels->groups * panels->columns;
     rr_phase outer = rr_profile_enter(RR_PHASE_RECURRENT_FORWARD);
-    for (size_t first = 0; first < count; first += BLOCK_PANELS) {
-        size_t end = first + BLOCK_PANELS < count ? first + BLOCK_PANELS : count;
+    for (size_t first = units->panels.first; first < units->panels.end; first += BLOCK_PANELS) {
+        size_t end = first + BLOCK_PANELS < units->panels.end ? first + BLOCK_PANELS : units->panels.end;
         rr_panels_multiply(panels, first, end, step->rows, step->h_prev, step->H, add, ld_add, step->recurrent, GH);
         step->first = first * width;
-        step->end = end < count ? end * width : step->H;
+        step->end = end * width < units->end ? end * width : units->end;
         rr_profile_enter(RR_PHASE_POINTWISE);
         d->rnn->spec.cell->forward(step);
         rr_profile_enter(RR_PHASE_RECURRENT_FORWARD);
@@ -44,58 +45,74 @@ static void compute_units(const direction *d, rr_cell_step *step, const float *a
     rr_profile_enter(outer);
 }
 
-/*
- * One time step. h_prev and c_prev keep the state before every step in packed order, for the weight gradient. Going
- * back in time, rows join when their end is reached, with their initial state.
- */
-static void time_step(direction *d, size_t t) {
-    rr_rnn *rnn = d->rnn;
+static void time_step(const direction *d, const rr_rnn_units *units, size_t t) {
+    const rr_rnn *rnn = d->rnn;
     const rr_cell_ops *cell = rnn->spec.cell;
-    const rr_sequence *s = d->sequence;
-    size_t H = rnn->spec.hidden_size, GH = cell->gates * H, rows = s->active[t], at = s->offset[t];
-    size_t kept = rows < d->running ? rows : d->running;
-    float *h_prev = d->pass->h_prev + at * H, *c_prev = d->pass->c_prev != NULL ? d->pass->c_prev + at * H : NULL;
-    rr_rnn_copy_rows(h_prev, rnn->h_step, 0, kept, H);
-    rr_rnn_copy_rows(h_prev, d->h0, kept, rows, H);
-    if (c_prev != NULL) {
-        rr_rnn_copy_rows(c_prev, rnn->c_step, 0, kept, H);
-        rr_rnn_copy_rows(c_prev, d->c0, kept, rows, H);
-    }
+    size_t H = rnn->spec.hidden_size, GH = cell->gates * H, at = d->sequence->offset[t];
     float *gates = d->pass->gates + at * GH;
-    rr_cell_step step = {.rows = rows,
+    rr_cell_step step = {.rows = d->sequence->active[t],
                          .H = H,
                          .gates = gates,
                          .recurrent = cell->separate_recurrent ? d->pass->recurrent_part + at * GH : gates,
-                         .h_prev = h_prev,
-                         .c_prev = c_prev,
+                         .h_prev = d->pass->h_prev + at * H,
+                         .c_prev = d->pass->c_prev != NULL ? d->pass->c_prev + at * H : NULL,
                          .c = rnn->c_step,
                          .extra = d->pass->extra + at * cell->extra * H,
                          .h = d->y + at * d->ldh,
                          .ldh = d->ldh};
     if (cell->separate_recurrent)
-        compute_units(d, &step, rr_rnn_bias(d->params, d->pass->bias_hh), 0);
+        compute_units(d, units, &step, rr_rnn_bias(d->params, d->pass->bias_hh), 0);
     else
-        compute_units(d, &step, gates, GH);
-    for (size_t row = 0; row < rows; row++) memcpy(rnn->h_step + row * H, step.h + row * d->ldh, H * sizeof(float));
-    d->running = rows;
-    /* Rows whose last step this was. */
-    bool goes_on = d->reverse ? t > 0 : t + 1 < s->steps;
-    size_t next = !goes_on ? 0 : d->reverse ? rows : s->active[t + 1];
-    if (d->h_out != NULL) rr_rnn_copy_rows(d->h_out, rnn->h_step, next, rows, H);
-    if (d->c_out != NULL) rr_rnn_copy_rows(d->c_out, rnn->c_step, next, rows, H);
+        compute_units(d, units, &step, gates, GH);
 }
 
-static void run_direction(direction *d, const rr_hooks *hooks) {
+/*
+ * The state that step t starts from: what step `before`, of that many rows, ended with; rows beyond them start here
+ * with their initial state (all of them at the first step; going back in time, rows join when their end is reached).
+ * It is kept in packed order, for the weight gradient.
+ */
+static void hand_on(const direction *d, const rr_rnn_units *units, size_t before, size_t running, size_t t) {
+    size_t H = d->rnn->spec.hidden_size, rows = d->sequence->active[t], kept = rows < running ? rows : running;
+    float *h_prev = d->pass->h_prev + d->sequence->offset[t] * H;
+    rr_rnn_copy(units, 0, kept, d->y + d->sequence->offset[before] * d->ldh, d->ldh, h_prev, H);
+    rr_rnn_copy(units, kept, rows, d->h0, H, h_prev, H);
+    if (d->pass->c_prev == NULL) return;
+    float *c_prev = d->pass->c_prev + d->sequence->offset[t] * H;
+    rr_rnn_copy(units, 0, kept, d->rnn->c_step, H, c_prev, H);
+    rr_rnn_copy(units, kept, rows, d->c0, H, c_prev, H);
+}
+
+/* The final state of rows whose last step was t. */
+static void hand_out(const direction *d, const rr_rnn_units *units, size_t t, size_t going_on) {
+    size_t H = d->rnn->spec.hidden_size, rows = d->sequence->active[t];
+    if (d->h_out != NULL)
+        rr_rnn_copy(units, going_on, rows, d->y + d->sequence->offset[t] * d->ldh, d->ldh, d->h_out, H);
+    if (d->c_out != NULL) rr_rnn_copy(units, going_on, rows, d->rnn->c_step, H, d->c_out, H);
+}
+
+/* One thread's units in all steps; it needs the other units of the state before a step, so all meet after each. */
+static void run_share(void *ctx, size_t thread, size_t threads) {
+    const direction *d = ctx;
     const rr_sequence *s = d->sequence;
-    size_t GH = d->rnn->spec.cell->gates * d->rnn->spec.hidden_size;
+    const rr_hooks *hooks = thread == 0 ? d->hooks : NULL;
+    size_t GH = d->rnn->spec.cell->gates * d->rnn->spec.hidden_size, last = d->reverse ? 0 : s->steps - 1;
+    rr_rnn_units units = rr_rnn_units_of(d->rnn->spec.hidden_size, thread, threads);
+    size_t start = d->reverse ? s->steps - 1 : 0;
+    hand_on(d, &units, start, 0, start);
+    rr_team_barrier(d->rnn->spec.team);
     for (size_t done = 0; done < s->steps;) {
         rr_rnn_chunk chunk = d->reverse ? rr_rnn_chunk_backward(s, s->steps - done) : rr_rnn_chunk_forward(s, done);
         rr_phase outer = rr_profile_enter(RR_PHASE_INPUT_GEMM);
-        rr_rnn_multiply(&d->pass->input, chunk.rows, d->x + chunk.first * d->input_size, d->input_size, d->pass->bias,
-                        0, d->pass->gates + chunk.first * GH, GH, hooks);
+        rr_rnn_multiply(&d->pass->input, units.panels, chunk.rows, d->x + chunk.first * d->input_size, d->input_size,
+                        d->pass->bias, 0, d->pass->gates + chunk.first * GH, GH, hooks);
         rr_profile_enter(outer);
         for (size_t i = 0; i < chunk.end - chunk.begin; i++) {
-            time_step(d, d->reverse ? chunk.end - 1 - i : chunk.begin + i);
+            size_t t = d->reverse ? chunk.end - 1 - i : chunk.begin + i, next = d->reverse ? t - 1 : t + 1;
+            time_step(d, &units, t);
+            size_t going_on = t == last ? 0 : s->active[next] < s->active[t] ? s->active[next] : s->active[t];
+            hand_out(d, &units, t, going_on);
+            if (t != last) hand_on(d, &units, t, s->active[t], next);
+            rr_team_barrier(d->rnn->spec.team);
             rr_hooks_tick(hooks);
         }
         done += chunk.end - chunk.begin;
@@ -122,6 +139,7 @@ const float *rr_rnn_forward(rr_rnn *rnn, const rr_params *params, const rr_seque
                            .pass = &layer->pass[side],
                            .params = params,
                            .sequence = sequence,
+                           .hooks = hooks,
                            .reverse = side == 1,
                            .x = rr_rnn_layer_input(rnn, l),
                            .input_size = layer->input_size,
@@ -131,7 +149,7 @@ const float *rr_rnn_forward(rr_rnn *rnn, const rr_params *params, const rr_seque
                            .ldh = D * H,
                            .h_out = state_out != NULL ? state_out + h_at : NULL,
                            .c_out = state_out != NULL && two ? state_out + c_at : NULL};
-            run_direction(&d, hooks);
+            rr_team_run(rnn->spec.team, run_share, &d);
         }
     }
     return rnn->layers[L - 1].y;

@@ -40,16 +40,17 @@ struct rr_rnn {
     bool training;
     rr_rnn_layer *layers;
     /* scratch of one time step and of backward, shared by all layers */
-    float *h_step, *c_step; /* [max_rows, H]: state after the step */
-    float *dgates;          /* [chunk, gates * H] */
-    float *drecurrent;      /* [chunk, gates * H], separate_recurrent */
-    float *dgates_strips;   /* [chunk, gates * H] packed */
-    float *values_strips;   /* [chunk, widest input] packed */
-    float *dh, *dc;         /* [max_rows, H] */
-    float *dh_before;       /* [max_rows, H] */
-    float *d_below;         /* [N, directions * H]: gradient of the output of the layer below */
-    const float *x;         /* input of the last forward */
-    rr_dropout dropout;     /* of the last forward */
+    float *c_step;        /* [max_rows, H]: state after the step */
+    float *dgates;        /* [chunk, gates * H] */
+    float *drecurrent;    /* [chunk, gates * H], separate_recurrent */
+    float *dgates_strips; /* [chunk, gates * H] packed */
+    float *x_strips;      /* [chunk, widest input] packed */
+    float *h_strips;      /* [chunk, H] packed */
+    float *dh, *dc;       /* [max_rows, H] */
+    float *dh_before;     /* [max_rows, H] */
+    float *d_below;       /* [N, directions * H]: gradient of the output of the layer below */
+    const float *x;       /* input of the last forward */
+    rr_dropout dropout;   /* of the last forward */
     bool has_dropout;
     uint64_t packed_version; /* of the parameters that the panels were made from */
 };
@@ -64,13 +65,23 @@ static inline float *rr_rnn_bias(const rr_params *params, size_t index) {
     return index == (size_t)-1 ? NULL : rr_param_value(params, index);
 }
 
-/** Rows [first, end) of `width` floats, from zeros if `from` is NULL. */
-static inline void rr_rnn_copy_rows(float *to, const float *from, size_t first, size_t end, size_t width) {
-    if (first >= end) return;
-    if (from != NULL)
-        memcpy(to + first * width, from + first * width, (end - first) * width * sizeof *to);
-    else
-        memset(to + first * width, 0, (end - first) * width * sizeof *to);
+/** Units [first, end) of H; every thread has its own. */
+typedef struct rr_rnn_units {
+    size_t first, end;
+    rr_share panels; /* those of the recurrent weights, of every gate */
+} rr_rnn_units;
+
+rr_rnn_units rr_rnn_units_of(size_t H, size_t thread, size_t threads);
+
+/** Copies the units of rows [first, end), of strides ld_to and ld_from, or zeros if `from` is NULL. */
+static inline void rr_rnn_copy(const rr_rnn_units *units, size_t first, size_t end, const float *from, size_t ld_from,
+                               float *to, size_t ld_to) {
+    size_t bytes = (units->end - units->first) * sizeof *to;
+    for (size_t row = first; row < end; row++)
+        if (from != NULL)
+            memcpy(to + row * ld_to + units->first, from + row * ld_from + units->first, bytes);
+        else
+            memset(to + row * ld_to + units->first, 0, bytes);
 }
 
 /** Packed rows that a chunk has at most. */
@@ -91,8 +102,8 @@ rr_rnn_chunk rr_rnn_chunk_backward(const rr_sequence *sequence, size_t from);
 /** Makes the panels if the parameters have changed. */
 void rr_rnn_pack(rr_rnn *rnn, const rr_params *params);
 
-/** rr_panels_multiply over all panels, with ticks. */
-void rr_rnn_multiply(const rr_panels *panels, size_t rows, const float *x, size_t ldx, const float *add, size_t ld_add,
-                     float *y, size_t ldy, const rr_hooks *hooks);
+/** rr_panels_multiply over a share of panels, with ticks. */
+void rr_rnn_multiply(const rr_panels *panels, rr_share share, size_t rows, const float *x, size_t ldx, const float *add,
+                     size_t ld_add, float *y, size_t ldy, const rr_hooks *hooks);
 
 #endif

@@ -33,7 +33,8 @@ struct rr_optim_ops {
     const char *const *state_names; /* as PyTorch's: "exp_avg", "exp_avg_sq", "momentum_buffer" */
     /**
      * Updates [begin, end) of the arena: any range, so shards and buckets work alike.
-     * The caller says rr_params_changed when all ranges are done. step counts from 1; grad_scale (the clip factor) multiplies the gradients; lr is the schedule's for this step.
+     * The caller says rr_params_changed when all ranges are done. step counts from 1; grad_scale (the clip factor)
+     * multiplies the gradients; lr is the schedule's for this step.
      */
     void (*update)(const rr_optim *optim, const rr_params *params, uint64_t step, double lr, float grad_scale,
                    size_t begin, size_t end);

@@ -52,7 +52,8 @@ static rr_status declare(rr_lm *lm) {
                         .num_layers = model->num_layers,
                         .bias = model->bias,
                         .dropout = (float)model->dropout,
-                        .dropout_layer = 1};
+                        .dropout_layer = 1,
+                        .team = lm->team};
     RR_TRY(rr_rnn_create(&spec, &lm->rnn));
     lm->state_size = rr_rnn_state_size(lm->rnn);
     rr_params *params = &lm->base.params;
@@ -101,6 +102,7 @@ static rr_status create(const rr_task_setup *setup, rr_task **out) {
     if (lm == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for a language model");
     lm->base.ops = &rr_task_lm;
     lm->model = *setup->model;
+    lm->team = setup->team;
     lm->unit = (rr_unit)own(setup->task)->unit;
     lm->global_batch_size = setup->global_batch_size;
     lm->bptt = setup->bptt;
@@ -153,7 +155,7 @@ static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin
     lm->offset = rr_arena_take(arena, (lm->bptt + 1) * sizeof(size_t));
     lm->lengths = rr_arena_take(arena, micro_rows * sizeof(size_t));
     lm->row_id = rr_arena_take(arena, micro_rows * sizeof(uint64_t));
-    rr_linear_plan(&lm->head, arena, lm->head_rows, training);
+    rr_linear_plan(&lm->head, arena, lm->team, lm->head_rows, training);
     rr_rnn_plan(lm->rnn, arena, total, lm->bptt, micro_rows, training);
 }
 
@@ -224,20 +226,35 @@ static void forward(rr_lm *lm, const rr_streams *streams, size_t window, size_t 
     rr_profile_enter(outer);
 }
 
+typedef struct loss_block {
+    rr_lm *lm;
+    size_t first, rows;
+    float scale;
+} loss_block;
+
+static void loss_share(void *ctx, size_t thread, size_t threads) {
+    const loss_block *block = ctx;
+    const rr_lm *lm = block->lm;
+    rr_share share = rr_share_of(block->rows, thread, threads);
+    size_t classes = lm->head.out_size, at = block->first + share.first;
+    rr_softmax_nll(share.end - share.first, classes, lm->logits + share.first * classes, classes, lm->targets + at,
+                   block->scale, lm->nll + at);
+}
+
 /*
  * Head and loss over lm->top [total, H], in blocks of rows: lm->nll [total]; with scale not 0 also the gradients of the
  * head and lm->dtop.
  */
 static void head(rr_lm *lm, size_t total, float scale, const rr_hooks *hooks) {
     const rr_params *params = &lm->base.params;
-    size_t hidden = lm->model.hidden_size, classes = lm->head.out_size;
+    size_t hidden = lm->model.hidden_size;
     rr_phase outer = rr_profile_enter(RR_PHASE_HEAD);
     for (size_t first = 0; first < total; first += lm->head_rows) {
         size_t rows = total - first < lm->head_rows ? total - first : lm->head_rows;
         const float *x = lm->top + first * hidden;
         rr_linear_forward(&lm->head, params, rows, x, lm->logits, hooks);
         rr_profile_enter(RR_PHASE_LOSS);
-        rr_softmax_nll(rows, classes, lm->logits, classes, lm->targets + first, scale, lm->nll + first);
+        rr_team_run(lm->team, loss_share, &(loss_block){lm, first, rows, scale});
         rr_profile_enter(RR_PHASE_HEAD);
         if (scale != 0) {
             rr_hooks_tick(hooks);

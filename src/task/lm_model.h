@@ -17,6 +17,7 @@ typedef struct rr_lm_config {
 typedef struct rr_lm {
     rr_task base;
     rr_model_config model;
+    rr_team *team;
     rr_unit unit;
     size_t global_batch_size, bptt, eval_streams;
 

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "data/corpus.h"
 #include "data/data_config.h"
+#include "math/team.h"
 #include "nn/dropout.h"
 #include "nn/model_config.h"
 #include "nn/params.h"
@@ -33,6 +34,7 @@ typedef struct rr_task_setup {
     size_t eval_streams;        /* 0: as many as global_batch_size */
     const char *vocab_json;     /* vocabulary of a checkpoint, or NULL */
     bool need_train, need_eval; /* which data is read */
+    rr_team *team;              /* threads that compute, borrowed */
     size_t synthetic_steps;     /* not 0: no files, but text without meaning for that many steps, for benchmarks */
 } rr_task_setup;
 

@@ -28,6 +28,7 @@ typedef struct evaluation {
     rr_resume source;
     rr_config *config;
     rr_settings settings;
+    rr_team *team;
     rr_task *task;
     rr_split split;
     rr_arena values, activations;
@@ -54,11 +55,13 @@ static rr_status open_model(const rr_eval_options *options, rr_comm *comm, evalu
     const rr_resume *source = &eval->source;
     RR_TRY(rr_settings_parse(rr_buffer_text(&source->path), rr_buffer_text(&source->config), source->config.length,
                              options->overrides, options->override_count, &eval->config, &eval->settings));
-    RR_TRY(rr_math_open(eval->settings.dist.threads_per_rank));
+    RR_TRY(rr_math_open(1));
+    RR_TRY(rr_team_create(eval->settings.dist.threads_per_rank, &eval->team));
     RR_TRY(rr_gemm_self_check());
     rr_task_setup setup = rr_settings_task(&eval->settings, eval->config);
     setup.vocab_json = rr_buffer_text(&source->vocab);
     setup.need_eval = true;
+    setup.team = eval->team;
     RR_TRY(rr_tasks[eval->settings.task.type]->create(&setup, &eval->task));
     RR_TRY(choose_split(options, eval));
 
@@ -121,6 +124,7 @@ rr_status rr_evaluate(const rr_eval_options *options, int *argc, char ***argv) {
     if (status != RR_OK && !rr_comm_agreed(comm)) rr_comm_abort(comm, status);
     if (status != RR_OK && rr_comm_rank(comm) == 0) fprintf(stderr, "ringrnn: %s\n", rr_last_error());
     if (eval.task != NULL) eval.task->ops->free(eval.task);
+    rr_team_free(eval.team);
     rr_arena_release(&eval.values);
     rr_arena_release(&eval.activations);
     rr_config_free(eval.config);

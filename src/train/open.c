@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "math/gemm.h"
 #include "math/runtime.h"
+#include "optim/clip.h"
 #include "train/fault.h"
 #include "train/run.h"
 
@@ -30,6 +31,7 @@ static rr_status create_task(rr_run *run, const rr_resume *vocab_from, size_t sy
     rr_task_setup setup = rr_settings_task(&run->settings, run->config);
     setup.need_train = true;
     setup.need_eval = true;
+    setup.team = run->team;
     setup.synthetic_steps = synthetic_steps;
     if (vocab_from != NULL && vocab_from->found) setup.vocab_json = rr_buffer_text(&vocab_from->vocab);
     rr_status status = rr_tasks[run->settings.task.type]->create(&setup, &run->task);
@@ -64,6 +66,9 @@ static rr_status reserve_memory(rr_run *run) {
     params->values = rr_arena_floats(&run->values, params->total);
     params->grads = rr_arena_floats(&run->gradients, params->total);
     for (size_t i = 0; i < states; i++) run->optim.state[i] = rr_arena_floats(&run->optim_states, params->total);
+
+    run->squares = malloc((rr_clip_pieces(params->total) + 1) * sizeof *run->squares);
+    if (run->squares == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the norm of %zu gradients", params->total);
 
     rr_arena measure = {0};
     run->task->ops->plan(run->task, &measure, run->micro_rows, run->begin, run->end, true);
@@ -128,7 +133,8 @@ static rr_status start(const rr_train_options *options, rr_comm *comm, rr_run *r
     *run = (rr_run){.options = options, .comm = comm, .start_s = rr_clock_seconds(), .last_loss = NAN};
     run->progress = (rr_progress){.best_loss = NAN, .schedule = {.plateau_best = NAN, .plateau_factor = 1}};
     RR_TRY(read_config(run));
-    RR_TRY(rr_comm_agree(comm, rr_math_open(run->settings.dist.threads_per_rank)));
+    RR_TRY(rr_comm_agree(comm, rr_math_open(1)));
+    RR_TRY(rr_comm_agree(comm, rr_team_create(run->settings.dist.threads_per_rank, &run->team)));
     return rr_comm_agree(comm, rr_gemm_self_check());
 }
 
@@ -174,11 +180,13 @@ rr_status rr_run_close(rr_run *run) {
     rr_reducer_free(run->reducer);
     rr_control_free(run->control);
     if (run->task != NULL) run->task->ops->free(run->task);
+    rr_team_free(run->team);
     rr_arena_release(&run->values);
     rr_arena_release(&run->gradients);
     rr_arena_release(&run->optim_states);
     rr_arena_release(&run->activations);
     free(run->carry);
+    free(run->squares);
     rr_config_free(run->config);
     rr_buffer_free(&run->folder);
     return status;

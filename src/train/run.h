@@ -25,6 +25,7 @@ typedef struct rr_run {
     rr_settings settings;
     rr_buffer folder; /* run.dir/run.name */
 
+    rr_team *team; /* threads of this rank */
     rr_task *task;
     size_t begin, end; /* rows of the global batch that are this rank's */
     size_t micro_rows; /* rows computed at a time */
@@ -32,6 +33,7 @@ typedef struct rr_run {
 
     rr_arena values, gradients, optim_states, activations;
     rr_optim optim;
+    double *squares; /* [rr_clip_pieces] of the gradients, for their norm */
     rr_reducer *reducer;
     rr_control_exchange *control;
     rr_progress progress;

@@ -37,10 +37,47 @@ static void plant_faults_before(rr_run *run) {
     }
 }
 
+/* What the threads of a rank do with the gradients, each with its share. */
+enum { LINE = 16 }; /* floats of a cache line: shares end between lines */
+
+static rr_share share_of_params(const rr_run *run, size_t thread, size_t threads) {
+    size_t total = run->task->params.total;
+    rr_share lines = rr_share_of((total + LINE - 1) / LINE, thread, threads);
+    size_t end = lines.end * LINE < total ? lines.end * LINE : total;
+    return (rr_share){lines.first * LINE < end ? lines.first * LINE : end, end};
+}
+
+static void clear_share(void *ctx, size_t thread, size_t threads) {
+    rr_run *run = ctx;
+    rr_share share = share_of_params(run, thread, threads);
+    memset(run->task->params.grads + share.first, 0, (share.end - share.first) * sizeof(float));
+}
+
+static void squares_share(void *ctx, size_t thread, size_t threads) {
+    rr_run *run = ctx;
+    const rr_params *params = &run->task->params;
+    rr_share share = rr_share_of(rr_clip_pieces(params->total), thread, threads);
+    rr_clip_squares(params->grads, params->total, share.first, share.end, run->squares);
+}
+
+typedef struct update {
+    rr_run *run;
+    double lr;
+    float grad_scale;
+} update;
+
+static void update_share(void *ctx, size_t thread, size_t threads) {
+    const update *u = ctx;
+    rr_run *run = u->run;
+    rr_share share = share_of_params(run, thread, threads);
+    run->optim.ops->update(&run->optim, &run->task->params, run->progress.position.step + 1, u->lr, u->grad_scale,
+                           share.first, share.end);
+}
+
 /* Forward and backward over this rank's rows, micro batch after micro batch; the last one starts the reductions. */
 static rr_status compute_gradients(rr_run *run, float scale, const rr_dropout *dropout, double *loss) {
     const rr_task_ops *ops = run->task->ops;
-    memset(run->task->params.grads, 0, run->task->params.total * sizeof(float));
+    rr_team_run(run->team, clear_share, run);
     *loss = 0;
     for (size_t begin = run->begin; begin < run->end; begin += run->micro_rows) {
         size_t end = begin + run->micro_rows < run->end ? begin + run->micro_rows : run->end;
@@ -95,13 +132,14 @@ rr_status rr_run_step(rr_run *run, bool want_loss, rr_step_report *report) {
     float grad_scale = 1;
     if (!isnan(train->max_grad_value)) rr_clip_value(params->grads, params->total, (float)train->max_grad_value);
     double max_norm = isnan(train->max_grad_norm) ? INFINITY : train->max_grad_norm;
-    if (rr_clip_norm(params->grads, params->total, max_norm, &report->grad_norm, &grad_scale) != RR_OK)
+    rr_team_run(run->team, squares_share, run);
+    if (rr_clip_norm(run->squares, rr_clip_pieces(params->total), max_norm, &report->grad_norm, &grad_scale) != RR_OK)
         return rr_run_diagnose(run, scale, &dropout, report->grad_norm);
     progress->schedule.step = progress->position.step;
     progress->schedule.epoch = progress->position.epoch;
     report->lr = rr_schedule_lr(&run->settings.schedule, run->settings.optim.lr, &progress->schedule);
     rr_profile_enter(RR_PHASE_OPTIMISER);
-    run->optim.ops->update(&run->optim, params, progress->position.step + 1, report->lr, grad_scale, 0, params->total);
+    rr_team_run(run->team, update_share, &(update){run, report->lr, grad_scale});
     rr_profile_enter(RR_PHASE_OTHER);
     ops->commit(run->task);
     if (rr_fault_planted("diverge", rr_comm_rank(run->comm), progress->position.step)) params->values[0] += 1;

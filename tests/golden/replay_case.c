@@ -144,7 +144,7 @@ static void lay_out(replay *r) {
 }
 
 static void plan(replay *r) {
-    if (r->train) rr_linear_plan(&r->head, &r->arena, r->sequence.total, true);
+    if (r->train) rr_linear_plan(&r->head, &r->arena, NULL, r->sequence.total, true);
     rr_rnn_plan(r->rnn, &r->arena, r->sequence.total, r->sequence.steps, r->sequence.rows, true);
 }
 
@@ -276,6 +276,16 @@ static rr_config *open_optimiser(const replay *r, rr_optim_config *config, rr_op
     return parsed;
 }
 
+static rr_status clip_norm(const rr_params *params, double max_norm, double *norm, float *scale) {
+    size_t pieces = rr_clip_pieces(params->total);
+    double *squares = calloc(pieces + 1, sizeof *squares);
+    if (squares == NULL) die("memory", "none");
+    rr_clip_squares(params->grads, params->total, 0, pieces, squares);
+    rr_status status = rr_clip_norm(squares, pieces, max_norm, norm, scale);
+    free(squares);
+    return status;
+}
+
 static void replay_train(replay *r) {
     rr_optim_config config;
     rr_optim optim;
@@ -310,7 +320,7 @@ static void replay_train(replay *r) {
         rr_embedding_backward(&r->embedding, &r->params, tokens, total, dx);
         double norm;
         float scale;
-        must(rr_clip_norm(r->params.grads, r->params.total, number(r, "max_grad_norm", NAN), &norm, &scale));
+        must(clip_norm(&r->params, number(r, "max_grad_norm", NAN), &norm, &scale));
         optim.ops->update(&optim, &r->params, step + 1, config.lr, scale, 0, r->params.total);
         rr_params_changed(&r->params);
     }

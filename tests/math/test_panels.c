@@ -130,7 +130,8 @@ static void a_product_is_a_chain_for_any_shape(void **state) {
         rr_arena arena;
         rr_panels panels = take(depth, groups, columns, &arena);
         float *x = drawn(rows * ldx, 1), *w = drawn(wide * ldw, 2), *y = drawn(rows * wide, 3), *bias = drawn(wide, 4);
-        rr_panels_pack_transposed(&panels, w, ldw);
+        rr_panels_pack_transposed(&panels, 1, SIZE_MAX, w, ldw);
+        rr_panels_pack_transposed(&panels, 0, 1, w, ldw);
         size_t count = rr_panels_count(&panels), middle = count / 2;
         rr_panels_multiply(&panels, middle, count, rows, x, ldx, bias, 0, y, wide);
         rr_panels_multiply(&panels, 0, middle, rows, x, ldx, bias, 0, y, wide);
@@ -146,7 +147,7 @@ static void a_product_is_a_chain_for_any_shape(void **state) {
             for (size_t k = 0; k < depth; k++)
                 for (size_t column = 0; column < wide; column++) transposed[k * wide + column] = w[column * ldw + k];
             float *again = drawn(rows * wide, 7);
-            rr_panels_pack(&panels, transposed, wide);
+            rr_panels_pack(&panels, 0, count, transposed, wide);
             rr_panels_multiply(&panels, 0, count, rows, x, ldx, bias, 0, again, wide);
             assert_memory_equal(again, y, rows * wide * sizeof *y);
             free(transposed);
@@ -169,8 +170,8 @@ static void a_weight_gradient_sums_rows_in_order(void **state) {
         size_t rows = shapes[i][0], N = shapes[i][1], K = shapes[i][2], lddw = K + PAD;
         float *dy = drawn(rows * N, 1), *x = drawn(rows * K, 2), *dw = drawn(N * lddw, 3), *before = drawn(N * lddw, 3);
         float *dy_strips = drawn(rr_strips_floats(rows, N), 4), *x_strips = drawn(rr_strips_floats(rows, K), 5);
-        rr_strips_pack(rows, N, dy, N, dy_strips);
-        rr_strips_pack(rows, K, x, K, x_strips);
+        rr_strips_pack(rows, N, 0, rr_strips_count(N), dy, N, dy_strips);
+        rr_strips_pack(rows, K, 0, rr_strips_count(K), x, K, x_strips);
         size_t middle = N / 2 / rr_panel_columns() * rr_panel_columns();
         rr_strips_multiply(rows, N, K, dy_strips, x_strips, middle, N + 100, true, dw, lddw);
         rr_strips_multiply(rows, N, K, dy_strips, x_strips, 0, middle, true, dw, lddw);

@@ -67,9 +67,9 @@ static void an_embedding_reads_and_adds_rows(void **state) {
 
 static rr_arena plan(rr_linear *linear, size_t rows, bool training) {
     rr_arena arena = {0};
-    rr_linear_plan(linear, &arena, rows, training);
+    rr_linear_plan(linear, &arena, NULL, rows, training);
     assert_int_equal(rr_arena_reserve(arena.used, &arena), RR_OK);
-    rr_linear_plan(linear, &arena, rows, training);
+    rr_linear_plan(linear, &arena, NULL, rows, training);
     return arena;
 }
 

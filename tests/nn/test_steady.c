@@ -35,19 +35,25 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size) {
     return __real_aligned_alloc(alignment, size);
 }
 
-static stack open_stack(const rr_cell_ops *cell, bool bidirectional, bool bias, float dropout) {
+static stack open_stack_of(rr_team *team, size_t hidden, const rr_cell_ops *cell, bool bidirectional, bool bias,
+                           float dropout) {
     numbers n = {.seed = 3};
     rr_rnn_spec spec = {.cell = cell,
                         .input_size = 5,
-                        .hidden_size = 9,
+                        .hidden_size = hidden,
                         .num_layers = 3,
                         .bidirectional = bidirectional,
                         .bias = bias,
                         .dropout = dropout,
-                        .dropout_layer = 1};
+                        .dropout_layer = 1,
+                        .team = team};
     stack s;
     stack_open(&s, &spec, batch_open(&n, 4, 6, 1), &n, 0.5);
     return s;
+}
+
+static stack open_stack(const rr_cell_ops *cell, bool bidirectional, bool bias, float dropout) {
+    return open_stack_of(NULL, 9, cell, bidirectional, bias, dropout);
 }
 
 typedef struct listener {
@@ -134,6 +140,35 @@ static size_t run(stack *s, const rr_dropout *dropout, float *out) {
         count += parts[i].count;
     }
     return count;
+}
+
+/* More threads than panels, too. */
+static void bits_do_not_depend_on_the_number_of_threads(void **state) {
+    (void)state;
+    static const size_t numbers_of_threads[] = {2, 3, 7};
+    rr_dropout dropout = {.seed = 1, .step = 2};
+    for (size_t cell = 0; cell < rr_cell_count; cell++)
+        for (int bidirectional = 0; bidirectional < 2; bidirectional++) {
+            stack alone = open_stack_of(NULL, 75, rr_cells[cell], bidirectional, true, 0.3F);
+            size_t most = 2 * alone.y_count + 2 * alone.state_count + alone.x_count + alone.params.total;
+            float *want = calloc(most, sizeof *want), *got = calloc(most, sizeof *got);
+            size_t count = run(&alone, &dropout, want);
+            for (size_t i = 0; i < sizeof numbers_of_threads / sizeof *numbers_of_threads; i++) {
+                rr_team *team;
+                assert_int_equal(rr_team_create(numbers_of_threads[i], &team), RR_OK);
+                stack s = open_stack_of(team, 75, rr_cells[cell], bidirectional, true, 0.3F);
+                for (int turn = 0; turn < 3; turn++) {
+                    assert_int_equal(run(&s, &dropout, got), count);
+                    assert_memory_equal(want + s.y_count, got + s.y_count, (count - s.y_count) * sizeof *want);
+                }
+                assert_true(stack_guards_stand(&s));
+                stack_close(&s);
+                rr_team_free(team);
+            }
+            stack_close(&alone);
+            free(want);
+            free(got);
+        }
 }
 
 /* The same step gives the same bits whatever ran before in the same memory, and leaves the padding at 0. */
@@ -231,6 +266,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_ready_is_final),
         cmocka_unit_test(long_products_tick),
+        cmocka_unit_test(bits_do_not_depend_on_the_number_of_threads),
         cmocka_unit_test(bits_do_not_depend_on_what_ran_before),
         cmocka_unit_test(a_step_allocates_nothing),
         cmocka_unit_test(halves_with_a_carried_state_are_the_whole),
