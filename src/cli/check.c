@@ -9,7 +9,7 @@ static rr_status check(int argc, char **argv) {
     const rr_cli_option known[] = {{.name = "no-data", .value = &no_data, .flag = true}, {.name = NULL}};
     RR_TRY(rr_cli_parse(argc, argv, known, 1, 1, &arguments));
     rr_loaded loaded;
-    rr_status status = rr_load(&arguments, no_data == NULL, &loaded);
+    rr_status status = rr_load(&arguments, no_data == NULL ? RR_LOAD_DATA : RR_LOAD_CONFIG, &loaded);
     if (status == RR_OK) {
         rr_buffer text = {0};
         if (loaded.task != NULL) loaded.task->ops->describe(loaded.task, &text);

@@ -13,7 +13,7 @@ static bool is_file(const char *text) {
 
 static rr_status resolve(const rr_cli_arguments *arguments, rr_buffer *out) {
     rr_loaded loaded;
-    rr_status status = rr_load(arguments, false, &loaded);
+    rr_status status = rr_load(arguments, RR_LOAD_CONFIG, &loaded);
     if (status == RR_OK) status = rr_config_dump(loaded.config, out);
     rr_load_free(&loaded);
     return status;

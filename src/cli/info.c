@@ -36,7 +36,7 @@ static void print_memory(const rr_loaded *loaded, size_t ranks) {
 
 static rr_status config_info(const rr_cli_arguments *arguments, size_t ranks) {
     rr_loaded loaded;
-    rr_status status = rr_load(arguments, true, &loaded);
+    rr_status status = rr_load(arguments, RR_LOAD_SIZES, &loaded);
     if (status == RR_OK) {
         const rr_params *params = &loaded.task->params;
         rr_task_cost cost = loaded.task->ops->cost(loaded.task);

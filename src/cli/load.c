@@ -2,7 +2,7 @@
 
 #include "base/file.h"
 
-rr_status rr_load(const rr_cli_arguments *arguments, bool with_task, rr_loaded *out) {
+rr_status rr_load(const rr_cli_arguments *arguments, rr_load_what what, rr_loaded *out) {
     *out = (rr_loaded){.config = NULL};
     rr_buffer text = {0};
     rr_status status = rr_file_read(arguments->operands[0], &text);
@@ -10,9 +10,10 @@ rr_status rr_load(const rr_cli_arguments *arguments, bool with_task, rr_loaded *
         status = rr_settings_parse(arguments->operands[0], rr_buffer_text(&text), text.length, arguments->overrides,
                                    arguments->override_count, &out->config, &out->settings);
     rr_buffer_free(&text);
-    if (status != RR_OK || !with_task) return status;
+    if (status != RR_OK || what == RR_LOAD_CONFIG) return status;
     rr_task_setup setup = rr_settings_task(&out->settings, out->config);
     setup.need_train = setup.need_eval = true;
+    if (what == RR_LOAD_SIZES && out->settings.data.train.count == 0) setup.synthetic_steps = 1;
     RR_TRY(rr_tasks[out->settings.task.type]->create(&setup, &out->task));
     return rr_settings_check_task(&out->settings, out->config, out->task);
 }

@@ -11,9 +11,14 @@ typedef struct rr_loaded {
     rr_task *task; /* NULL if it was not asked for */
 } rr_loaded;
 
-/** Reads operands[0] with the overrides; with_task also reads the data and declares the model. Free also after failure.
- */
-rr_status rr_load(const rr_cli_arguments *arguments, bool with_task, rr_loaded *out);
+typedef enum rr_load_what {
+    RR_LOAD_CONFIG, /* no task */
+    RR_LOAD_DATA,   /* the task with its data */
+    RR_LOAD_SIZES   /* the task, on text without meaning where the configuration names no data */
+} rr_load_what;
+
+/** Reads operands[0] with the overrides. Free also after failure. */
+rr_status rr_load(const rr_cli_arguments *arguments, rr_load_what what, rr_loaded *out);
 void rr_load_free(rr_loaded *loaded);
 
 #endif
