@@ -73,7 +73,7 @@ static void print_lines(const rr_record *record) {
 }
 
 void rr_record_print(const rr_record *record) {
-    if (isatty(STDOUT_FILENO)) {
+    if (isatty(STDOUT_FILENO) && getenv("OMPI_COMM_WORLD_SIZE") == NULL) { /* mpirun gives a terminal of its own */
         print_lines(record);
     } else {
         rr_buffer text = {0};
