@@ -3,8 +3,7 @@
 #include <Random123/philox.h>
 
 void rr_philox(uint64_t seed, rr_rng_use use, const uint32_t counter[4], uint32_t out[4]) {
-    /* The use is mixed into the key by an odd multiplier: distinct uses of one seed give distinct keys. */
-    uint64_t key = seed ^ ((uint64_t)use * UINT64_C(0x9E3779B97F4A7C15));
+    uint64_t key = rr_philox_key(seed, use);
     philox4x32_key_t k = {{(uint32_t)key, (uint32_t)(key >> 32)}};
     philox4x32_ctr_t c = {{counter[0], counter[1], counter[2], counter[3]}};
     philox4x32_ctr_t r = philox4x32(c, k);

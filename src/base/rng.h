@@ -16,6 +16,11 @@ typedef enum rr_rng_use {
     RR_RNG_TEST = 99
 } rr_rng_use;
 
+/** The key of (seed, use): an odd multiplier mixes the use in, so that distinct uses of one seed have distinct keys. */
+static inline uint64_t rr_philox_key(uint64_t seed, rr_rng_use use) {
+    return seed ^ ((uint64_t)use * UINT64_C(0x9E3779B97F4A7C15));
+}
+
 /** Four independent uniform 32-bit words for (seed, use) and a counter of four 32-bit words. */
 void rr_philox(uint64_t seed, rr_rng_use use, const uint32_t counter[4], uint32_t out[4]);
 

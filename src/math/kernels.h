@@ -50,6 +50,7 @@ typedef struct rr_kernels {
     void (*squared_error)(size_t, size_t, float *, size_t, const float *, float, double *);
     void (*adam_update)(size_t, const rr_adam_step *, const float *, float *, float *, float *);
     void (*sgd_update)(size_t, const rr_sgd_step *, const float *, float *, float *);
+    void (*dropout)(size_t, uint64_t, const uint32_t[4], float, const float *, float *);
     size_t panel; /* columns of a panel */
     void (*panel_product)(const rr_panel_product *);
     void (*strip_product)(size_t depth, size_t rows, size_t width, const float *a, const float *b, bool accumulate,

@@ -98,3 +98,6 @@ void rr_adam_update(size_t count, const rr_adam_step *step, const float *grad, f
 void rr_sgd_update(size_t count, const rr_sgd_step *step, const float *grad, float *weight, float *momentum_buffer) {
     table()->sgd_update(count, step, grad, weight, momentum_buffer);
 }
+void rr_dropout_row(size_t width, uint64_t key, const uint32_t counter[4], float p, const float *x, float *y) {
+    table()->dropout(width, key, counter, p, x, y);
+}

@@ -111,4 +111,10 @@ typedef struct rr_sgd_step {
 } rr_sgd_step;
 void rr_sgd_update(size_t count, const rr_sgd_step *step, const float *grad, float *weight, float *momentum_buffer);
 
+/**
+ * Inverted dropout of one row: y = 0 with probability p, else x / (1 - p); x == y is fine. Element i is decided by word
+ * i % 4 of Philox4x32-10 for the key and the counter, whose last word goes up by one every four elements.
+ */
+void rr_dropout_row(size_t width, uint64_t key, const uint32_t counter[4], float p, const float *x, float *y);
+
 #endif

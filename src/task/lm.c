@@ -10,7 +10,7 @@
 #include "task/lm_model.h"
 
 /* Logits are made, turned into gradients and used up in blocks of rows, so that no [T * B, V] array exists. */
-enum { LOGITS_BYTES = 16 << 20, LEAST_HEAD_ROWS = 16 };
+enum { LOGITS_BYTES = 32 << 20, LEAST_HEAD_ROWS = 16 };
 
 static const rr_key keys[] = {
     {.name = "unit",
