@@ -52,7 +52,8 @@ static rr_status open_workspace(const product *p, workspace *w) {
     take(p, w);
     for (size_t i = 0; i < w->arena.capacity / sizeof(float); i++)
         ((float *)(void *)w->arena.base)[i] = (float)(i % 17) / 8.0f - 1;
-    if (p->kind == FORWARD) rr_panels_pack_transposed(&w->panels, 0, rr_panels_count(&w->panels), w->buffer[RIGHT], p->K);
+    if (p->kind == FORWARD)
+        rr_panels_pack_transposed(&w->panels, 0, rr_panels_count(&w->panels), w->buffer[RIGHT], p->K);
     if (p->kind == BACKWARD_INPUT) rr_panels_pack(&w->panels, 0, rr_panels_count(&w->panels), w->buffer[RIGHT], p->N);
     return RR_OK;
 }

@@ -17,7 +17,8 @@ ckpt: nn math config base
 task: data nn math config base
 model: task optim ckpt log data nn math config base
 train: model task optim ckpt log dist data nn math config base
-cli: train model task optim ckpt log dist data nn math config base'
+bench: train model task optim ckpt log dist data nn math config base
+cli: bench train model task optim ckpt log dist data nn math config base'
 
 # header: the rooms that may include it
 libraries='mpi.h: dist
