@@ -18,6 +18,7 @@ rr_status rr_linear_declare(rr_linear *linear, rr_params *params, const char *pr
                       .dim_count = 2,
                       .fan_in = in_size,
                       .gates = 1,
+                      .overwritten = true,
                       .forget_gate = -1};
     if (tied_weight == (size_t)-1) {
         snprintf(param.name, sizeof param.name, "%s.weight", prefix);
@@ -25,6 +26,7 @@ rr_status rr_linear_declare(rr_linear *linear, rr_params *params, const char *pr
     }
     if (!has_bias) return RR_OK;
     param.kind = RR_PARAM_BIAS;
+    param.overwritten = false;
     param.dim_count = 1;
     snprintf(param.name, sizeof param.name, "%s.bias", prefix);
     return rr_params_add(params, &param, &linear->bias);
@@ -58,7 +60,8 @@ typedef struct pass {
     size_t rows;
     const float *x, *dy;
     float *y, *dx;
-    bool accumulate;
+    bool accumulate;  /* to dx */
+    bool adds;        /* to the gradient of the weight */
     const rr_hooks *hooks;
 } pass;
 
@@ -122,7 +125,8 @@ static void backward_share(void *ctx, size_t thread, size_t threads) {
         rr_profile_enter(RR_PHASE_PACK);
         rr_strips_pack(rows, count, 0, SIZE_MAX, p->dy + first, out, dy_strips);
         rr_profile_enter(outer);
-        rr_strips_multiply(rows, count, in, dy_strips, linear->x_strips, 0, count, true, grad + first * in, in);
+        rr_strips_multiply(rows, count, in, dy_strips, linear->x_strips, 0, count, p->adds, grad + first * in,
+                           in);
         if (linear->bias != (size_t)-1)
             rr_bias_backward(rows, count, p->dy + first, out, rr_param_grad(p->params, linear->bias) + first);
         rr_hooks_tick(hooks);
@@ -149,6 +153,7 @@ void rr_linear_backward(rr_linear *linear, const rr_params *params, size_t rows,
               .dy = dy,
               .dx = dx,
               .accumulate = accumulate,
+              .adds = rr_param_adds(params, linear->weight),
               .hooks = hooks};
     rr_team_run(linear->team, backward_share, &p);
 }

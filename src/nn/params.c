@@ -9,6 +9,10 @@ rr_status rr_params_add(rr_params *params, const rr_param *param, size_t *index)
     rr_param *items = realloc(params->items, (params->count + 1) * sizeof *items);
     if (items == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the table of parameters");
     params->items = items;
+    bool *fresh = realloc(params->fresh, params->count + 1);
+    if (fresh == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the table of parameters");
+    params->fresh = fresh;
+    fresh[params->count] = false;
     rr_param *added = &items[params->count];
     *added = *param;
     added->offset = params->total;
@@ -17,6 +21,23 @@ rr_status rr_params_add(rr_params *params, const rr_param *param, size_t *index)
     params->total += (added->count + FLOATS_PER_LINE - 1) / FLOATS_PER_LINE * FLOATS_PER_LINE;
     *index = params->count++;
     return RR_OK;
+}
+
+static void clear(const rr_params *params, size_t index) {
+    memset(params->grads + params->items[index].offset, 0, params->items[index].count * sizeof(float));
+}
+
+void rr_params_clear_grads(rr_params *params) {
+    for (size_t i = 0; i < params->count; i++) {
+        params->fresh[i] = params->items[i].overwritten;
+        if (!params->items[i].overwritten) clear(params, i);
+    }
+}
+
+void rr_params_settle_grads(rr_params *params) {
+    for (size_t i = 0; i < params->count; i++)
+        if (params->fresh[i]) clear(params, i);
+    memset(params->fresh, 0, params->count * sizeof *params->fresh);
 }
 
 size_t rr_params_find(const rr_params *params, const char *name) {
@@ -33,5 +54,6 @@ size_t rr_params_scalars(const rr_params *params) {
 
 void rr_params_free(rr_params *params) {
     free(params->items);
+    free(params->fresh);
     *params = (rr_params){0};
 }

@@ -2,6 +2,8 @@
 #ifndef RR_NN_PARAMS_H
 #define RR_NN_PARAMS_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/error.h"
 
@@ -25,6 +27,7 @@ typedef struct rr_param {
     size_t count;  /* floats */
     size_t fan_in; /* PyTorch's default bound is 1 / sqrt(fan_in); hidden_size for cells; 0: normal(0, 1) (embedding) */
     size_t gates;  /* cells: rows are `gates` blocks; else 1 */
+    bool overwritten; /* its layer writes the first gradient of a step over what was there: nothing need be cleared */
     int forget_gate; /* which block is the forget gate (bias_hh gets 0, bias_ih gets the constant); -1: none */
 } rr_param;
 
@@ -39,6 +42,7 @@ typedef struct rr_params {
     size_t total;     /* floats of an arena, padding between parameters included; padding stays 0 in every arena */
     float *values;    /* [total], or NULL until the owner sets it */
     float *grads;     /* [total], or NULL where nothing is trained */
+    bool *fresh;   /* [count]: the gradient holds nothing of this step yet, and what is there does not count */
     uint64_t version; /* raised by rr_params_changed: layers keep copies of the values in another order */
 } rr_params;
 
@@ -47,6 +51,22 @@ static inline void rr_params_changed(rr_params *params) { params->version++; }
 
 /** Adds a parameter and returns its index. name, kind and so on as in rr_param; offset and count are filled in. */
 rr_status rr_params_add(rr_params *params, const rr_param *param, size_t *index);
+
+/**
+ * Begins the gradients of a step: those of layers that overwrite become fresh, which costs nothing, the others are
+ * cleared. Without it layers add to what is there.
+ */
+void rr_params_clear_grads(rr_params *params);
+
+/** Ends them: what no layer has written (a rank without rows) is cleared. */
+void rr_params_settle_grads(rr_params *params);
+
+/** For a layer about to write a gradient: whether it adds to what is there. From then on it does. */
+static inline bool rr_param_adds(const rr_params *params, size_t index) {
+    bool adds = !params->fresh[index];
+    params->fresh[index] = false;
+    return adds;
+}
 
 /** The index of a name, or params->count if there is none. */
 size_t rr_params_find(const rr_params *params, const char *name);

@@ -48,6 +48,7 @@ rr_status rr_rnn_declare(rr_rnn *rnn, rr_params *params, const char *prefix) {
                               .dim_count = 2,
                               .fan_in = H,
                               .gates = cell->gates,
+                              .overwritten = true,
                               .forget_gate = cell->forget_gate};
             RR_TRY(declare(params, prefix, "weight_ih", l, d, param, &pass->weight_ih));
             param.kind = RR_PARAM_RECURRENT;
@@ -56,6 +57,7 @@ rr_status rr_rnn_declare(rr_rnn *rnn, rr_params *params, const char *prefix) {
             pass->bias_ih = pass->bias_hh = (size_t)-1;
             if (!rnn->spec.bias) continue;
             param.kind = RR_PARAM_GATE_BIAS;
+            param.overwritten = false;
             param.dim_count = 1;
             RR_TRY(declare(params, prefix, "bias_ih", l, d, param, &pass->bias_ih));
             RR_TRY(declare(params, prefix, "bias_hh", l, d, param, &pass->bias_hh));

@@ -24,6 +24,7 @@ typedef struct direction {
     float *dx;                    /* [total, input_size] or NULL */
     bool add_to_dx;               /* the other direction was there before */
     float *dh_start, *dc_start;   /* [rows, H] or NULL */
+    bool adds_ih, adds_hh;        /* to the gradients of the weights, already in the first chunk */
 } direction;
 
 /* One thread's part of it. */
@@ -32,6 +33,7 @@ typedef struct worker {
     const rr_hooks *hooks; /* of thread 0 */
     size_t thread, threads;
     rr_rnn_units units;
+    bool chunks_before;    /* this is not the first */
     size_t running;        /* rows for which dh holds what came back through the step after */
     float *dh, *dh_before; /* [rows, H]; they change places after each step */
 } worker;
@@ -86,13 +88,13 @@ static void time_step(worker *p, size_t t, size_t chunk) {
 
 /* This thread's rows, those of its strips, of dw [GH, width] += dgates^T values and of the bias. */
 static void weight_gradient(const worker *p, rr_share strips, size_t rows, size_t width, const float *values_strips,
-                            float *dw) {
+                            bool adds, float *dw) {
     const rr_rnn *rnn = p->d->rnn;
     size_t GH = rnn->spec.cell->gates * rnn->spec.hidden_size, panel = rr_panel_columns();
     size_t block = RR_RNN_TICK_MACS / (rows * width * panel + 1) + 1;
     for (size_t first = strips.first; first < strips.end; first += block) {
         size_t end = first + block < strips.end ? first + block : strips.end;
-        rr_strips_multiply(rows, GH, width, rnn->dgates_strips, values_strips, first * panel, end * panel, true, dw,
+        rr_strips_multiply(rows, GH, width, rnn->dgates_strips, values_strips, first * panel, end * panel, adds, dw,
                            width);
         rr_hooks_tick(p->hooks);
     }
@@ -123,11 +125,13 @@ static void weight_gradients(const worker *p, const rr_rnn_chunk *chunk) {
     rr_strips_pack(chunk->rows, GH, strips.first, strips.end, rnn->dgates, GH, rnn->dgates_strips);
     rr_team_barrier(rnn->spec.team); /* the strips of x and h are everybody's, those of dgates each thread's own */
     rr_profile_enter(RR_PHASE_WEIGHT_GRADIENT);
-    weight_gradient(p, strips, chunk->rows, d->input_size, rnn->x_strips, rr_param_grad(d->params, d->pass->weight_ih));
+    weight_gradient(p, strips, chunk->rows, d->input_size, rnn->x_strips, p->chunks_before || d->adds_ih,
+                    rr_param_grad(d->params, d->pass->weight_ih));
     bias_gradient(p, strips, chunk->rows, rnn->dgates, d->pass->bias_ih);
     if (drecurrent != rnn->dgates)
         rr_strips_pack(chunk->rows, GH, strips.first, strips.end, drecurrent, GH, rnn->dgates_strips);
-    weight_gradient(p, strips, chunk->rows, H, rnn->h_strips, rr_param_grad(d->params, d->pass->weight_hh));
+    weight_gradient(p, strips, chunk->rows, H, rnn->h_strips, p->chunks_before || d->adds_hh,
+                    rr_param_grad(d->params, d->pass->weight_hh));
     bias_gradient(p, strips, chunk->rows, drecurrent, d->pass->bias_hh);
     rr_profile_enter(outer);
 }
@@ -160,6 +164,7 @@ static void run_share(void *ctx, size_t thread, size_t threads) {
             rr_profile_enter(outer);
         }
         done += chunk.end - chunk.begin;
+        p.chunks_before = true;
         rr_team_barrier(rnn->spec.team); /* before dgates and the strips are written anew */
     }
 }
@@ -190,7 +195,9 @@ void rr_rnn_backward(rr_rnn *rnn, const rr_params *params, const rr_sequence *se
                            .dx = l == 0 ? dx : rnn->d_below,
                            .add_to_dx = side > 0,
                            .dh_start = dstate != NULL ? dstate + h_at : NULL,
-                           .dc_start = dstate != NULL && two ? dstate + c_at : NULL};
+                           .dc_start = dstate != NULL && two ? dstate + c_at : NULL,
+                           .adds_ih = rr_param_adds(params, pass->weight_ih),
+                           .adds_hh = rr_param_adds(params, pass->weight_hh)};
             rr_team_run(rnn->spec.team, run_share, &d);
             rr_hooks_ready(hooks, rr_param_end(params, rnn->spec.bias ? pass->bias_hh : pass->weight_hh));
         }

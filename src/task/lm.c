@@ -273,8 +273,13 @@ static rr_status train(rr_task *task, size_t begin, size_t end, float scale, con
     rr_sequence sequence;
     forward(lm, &lm->streams[RR_SPLIT_TRAIN], lm->window, begin, end, lm->carry + carry_offset,
             lm->carry_next + carry_offset, dropout, hooks, &sequence);
-    head(lm, sequence.total, scale, hooks);
     *loss = 0;
+    if (sequence.rows == 0) { /* all of these streams have ended */
+        rr_params_settle_grads(&lm->base.params);
+        rr_hooks_ready(hooks, params->total);
+        return RR_OK;
+    }
+    head(lm, sequence.total, scale, hooks);
     for (size_t i = 0; i < sequence.total; i++) *loss += lm->nll[i];
 
     if (!lm->model.tie_weights) rr_hooks_ready(hooks, rr_param_end(params, lm->head.bias));

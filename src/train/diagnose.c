@@ -1,6 +1,5 @@
 /* After a non-finite gradient: computes the step again, row by row, to name where it came from. */
 #include <math.h>
-#include <string.h>
 
 #include "train/run.h"
 
@@ -23,8 +22,9 @@ static rr_status search(rr_run *run, float scale, const rr_dropout *dropout) {
                        step, epoch, name);
     for (size_t row = run->begin; row < run->end; row++) {
         double loss;
-        memset(params->grads, 0, params->total * sizeof *params->grads);
+        rr_params_clear_grads(params);
         RR_TRY(run->task->ops->train(run->task, row, row + 1, scale, dropout, NULL, &loss));
+        rr_params_settle_grads(params);
         name = first_non_finite(params, params->grads);
         if (isfinite(loss) && name == NULL) continue;
         return rr_fail(

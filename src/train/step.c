@@ -47,12 +47,6 @@ static rr_share share_of_params(const rr_run *run, size_t thread, size_t threads
     return (rr_share){lines.first * LINE < end ? lines.first * LINE : end, end};
 }
 
-static void clear_share(void *ctx, size_t thread, size_t threads) {
-    rr_run *run = ctx;
-    rr_share share = share_of_params(run, thread, threads);
-    memset(run->task->params.grads + share.first, 0, (share.end - share.first) * sizeof(float));
-}
-
 static void squares_share(void *ctx, size_t thread, size_t threads) {
     rr_run *run = ctx;
     const rr_params *params = &run->task->params;
@@ -77,7 +71,7 @@ static void update_share(void *ctx, size_t thread, size_t threads) {
 /* Forward and backward over this rank's rows, micro batch after micro batch; the last one starts the reductions. */
 static rr_status compute_gradients(rr_run *run, float scale, const rr_dropout *dropout, double *loss) {
     const rr_task_ops *ops = run->task->ops;
-    rr_team_run(run->team, clear_share, run);
+    rr_params_clear_grads(&run->task->params);
     *loss = 0;
     for (size_t begin = run->begin; begin < run->end; begin += run->micro_rows) {
         size_t end = begin + run->micro_rows < run->end ? begin + run->micro_rows : run->end;
@@ -87,6 +81,7 @@ static rr_status compute_gradients(rr_run *run, float scale, const rr_dropout *d
                           last ? rr_reducer_hooks(run->reducer) : rr_reducer_tick_hooks(run->reducer), &part));
         *loss += part;
     }
+    rr_params_settle_grads(&run->task->params);
     return RR_OK;
 }
 
