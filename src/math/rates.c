@@ -1,13 +1,13 @@
 #include "math/rates.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "math/kernels.h"
 
-enum { CHAIN_FLOATS = 192, ITERATIONS = 200000, TURNS = 10, COPY_BYTES = 1 << 26 };
+enum { CHAIN_FLOATS = 192, ITERATIONS = 200000, TURNS = 10, COPY_BYTES = 1 << 26, COPY_TURNS = 5 };
 
 double rr_fma_peak_gflops(void) {
     float values[CHAIN_FLOATS];
@@ -23,16 +23,20 @@ double rr_fma_peak_gflops(void) {
 }
 
 double rr_copy_gb_per_s(void) {
-    char *from = malloc(COPY_BYTES), *to = malloc(COPY_BYTES);
-    double best = NAN;
-    for (int turn = 0; turn < 4 && from != NULL && to != NULL; turn++) {
-        memset(turn == 0 ? from : to, turn, COPY_BYTES); /* the pages are there */
-        double start = rr_clock_seconds();
-        memcpy(to, from, COPY_BYTES);
-        double rate = 2e-9 * COPY_BYTES / (rr_clock_seconds() - start);
-        if (turn > 0 && !(best > rate)) best = rate;
+    rr_arena from, to; /* memory of the kind that weights lie in */
+    if (rr_arena_reserve(COPY_BYTES, &from) != RR_OK) return NAN;
+    if (rr_arena_reserve(COPY_BYTES, &to) != RR_OK) {
+        rr_arena_release(&from);
+        return NAN;
     }
-    free(from);
-    free(to);
+    double best = 0;
+    for (int turn = 0; turn < COPY_TURNS; turn++) {
+        double start = rr_clock_seconds();
+        memcpy(to.base, from.base, COPY_BYTES);
+        double rate = 2e-9 * COPY_BYTES / (rr_clock_seconds() - start);
+        if (rate > best) best = rate;
+    }
+    rr_arena_release(&from);
+    rr_arena_release(&to);
     return best;
 }
