@@ -46,6 +46,19 @@ class Ranks(Case):
         self.train("b", 3)
         self.assertEqual(state_hash(self.path("a")), state_hash(self.path("b")))
 
+    def test_threads_give_the_same_bits(self):
+        wide = {"model__hidden_size": 75, "train__max_steps": 20}
+        self.train("alone", 2, **wide)
+        for threads in (2, 5):
+            self.train(f"threads{threads}", 2, dist__threads_per_rank=threads, **wide)
+            self.assertEqual(state_hash(self.path(f"threads{threads}")), state_hash(self.path("alone")))
+
+    def test_every_instruction_set_gives_the_same_bits(self):
+        self.train("best", 2, train__max_steps=20)
+        for level in ("portable", "avx2"):
+            self.train(level, 2, env={"RINGRNN_ISA": level}, train__max_steps=20)
+            self.assertEqual(state_hash(self.path(level)), state_hash(self.path("best")))
+
 
 class Faults(Case):
     def test_a_planted_divergence_stops_the_run_and_names_the_rank(self):

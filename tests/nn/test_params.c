@@ -49,10 +49,38 @@ static void names_are_found_whole(void **state) {
     rr_params_free(&params);
 }
 
+/* A layer that overwrites is not cleared, but what it never wrote is not left over. */
+static void gradients_of_a_step_start_from_nothing(void **state) {
+    (void)state;
+    rr_params params = {0};
+    size_t index[3];
+    for (size_t i = 0; i < 3; i++) {
+        rr_param param = {.dims = {5}, .dim_count = 1, .overwritten = i > 0};
+        snprintf(param.name, sizeof param.name, "%zu", i);
+        assert_int_equal(rr_params_add(&params, &param, &index[i]), RR_OK);
+    }
+    float grads[48];
+    assert_int_equal(params.total, 48);
+    params.grads = grads;
+    for (size_t i = 0; i < 48; i++) grads[i] = 7;
+    assert_true(rr_param_adds(&params, index[1])); /* without rr_params_clear_grads everybody adds */
+    rr_params_clear_grads(&params);
+    assert_true(grads[0] == 0 && grads[4] == 0 && grads[5] == 7 && grads[16] == 7 && grads[32] == 7);
+    assert_true(rr_param_adds(&params, index[0]));
+    assert_false(rr_param_adds(&params, index[1]));
+    assert_true(rr_param_adds(&params, index[1])); /* the second time in a step */
+    rr_params_settle_grads(&params);
+    assert_true(grads[16] == 7 && grads[32] == 0 && grads[36] == 0 && grads[37] == 7);
+    assert_true(rr_param_adds(&params, index[2]));
+    params.grads = NULL;
+    rr_params_free(&params);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parameters_lie_in_order_on_cache_lines),
         cmocka_unit_test(names_are_found_whole),
+        cmocka_unit_test(gradients_of_a_step_start_from_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
