@@ -2,30 +2,40 @@
 
 #include "dist/allreduces.h"
 
-const rr_allreduce_ops *const rr_allreduces[] = {&rr_allreduce_ring, &rr_allreduce_mpi}; /* names: dist_config.c too */
+const rr_allreduce_ops *const rr_allreduces[] = {&rr_allreduce_ring, &rr_allreduce_mpi,
+                                                 &rr_allreduce_shared}; /* names: dist_config.c too */
 const size_t rr_allreduce_count = sizeof rr_allreduces / sizeof *rr_allreduces;
+
+/* How ranks lie on nodes, as far as it decides. */
+typedef enum layout { ONE_NODE, ONE_RANK_A_NODE, SEVERAL_NODES } layout;
 
 /*
  * What `auto` means: the first row that holds. Bits of results depend on it, so it changes only with a note to users.
- * A ring takes 2 (N-1) messages one after the other, a tree 2 log2 N: where chunks are small, that outweighs the bytes.
- * Between 2 ranks of a node (bench_allreduce) the ring is ahead of MPI_Iallreduce at all sizes, from 1 MiB by a
- * quarter.
+ * Chunks are the bytes over ranks: what a rank adds up, or sends at a time. Within a node nothing is quicker than
+ * shared memory at any size (`bench allreduce --tune` writes the rows of the layout that it runs on). Between nodes a
+ * ring takes 2 (N-1) messages one after the other, a tree 2 log2 N: where chunks are small, that outweighs the bytes.
  */
 typedef struct table_row {
-    size_t min_nodes;
-    size_t min_chunk_bytes; /* bytes over ranks: what a rank sends at a time; below some size, latency rules */
+    layout layout;
+    size_t min_chunk_bytes;
     const rr_allreduce_ops *ops;
 } table_row;
 
 static const table_row table[] = {
-    {1, 8192, &rr_allreduce_ring},
-    {1, 0, &rr_allreduce_mpi},
+    {ONE_NODE, 0, &rr_allreduce_shared},     {ONE_RANK_A_NODE, 8192, &rr_allreduce_ring},
+    {ONE_RANK_A_NODE, 0, &rr_allreduce_mpi}, {SEVERAL_NODES, 8192, &rr_allreduce_shared},
+    {SEVERAL_NODES, 0, &rr_allreduce_mpi},
 };
+
+static layout find_layout(size_t ranks, size_t nodes) {
+    return nodes <= 1 ? ONE_NODE : nodes >= ranks ? ONE_RANK_A_NODE : SEVERAL_NODES;
+}
 
 const rr_allreduce_ops *rr_allreduce_choose(size_t choice, size_t bytes, size_t ranks, size_t nodes) {
     if (choice != RR_ALLREDUCE_AUTO && choice <= rr_allreduce_count) return rr_allreduces[choice - 1];
+    layout found = find_layout(ranks, nodes);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (nodes >= table[i].min_nodes && bytes / (ranks > 0 ? ranks : 1) >= table[i].min_chunk_bytes &&
+        if (table[i].layout == found && bytes / (ranks > 0 ? ranks : 1) >= table[i].min_chunk_bytes &&
             table[i].ops->fits(bytes, ranks, nodes))
             return table[i].ops;
     return &rr_allreduce_mpi;

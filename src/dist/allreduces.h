@@ -6,5 +6,6 @@
 
 extern const rr_allreduce_ops rr_allreduce_ring;
 extern const rr_allreduce_ops rr_allreduce_mpi;
+extern const rr_allreduce_ops rr_allreduce_shared;
 
 #endif

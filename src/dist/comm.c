@@ -8,6 +8,7 @@
 
 #include "dist/comm_private.h"
 #include "dist/launch.h"
+#include "dist/pretend.h"
 
 static const char *environment(const char *name) { return getenv(name); }
 
@@ -25,30 +26,60 @@ static void read_version(char *out, size_t size) {
     snprintf(out, size, "%.*s", (int)size - 1, text);
 }
 
-/* Nodes are numbered by their lowest rank: a node's number is how many ranks before that one are first on theirs. */
-static rr_status number_nodes(rr_comm *comm) {
-    MPI_Comm local = MPI_COMM_NULL;
-    int local_rank, local_size;
-    RR_TRY(rr_mpi_check(MPI_Comm_split_type(comm->mpi, MPI_COMM_TYPE_SHARED, (int)comm->rank, MPI_INFO_NULL, &local),
-                        "finding the ranks of this node"));
-    rr_status status = RR_OK;
-    if (MPI_Comm_rank(local, &local_rank) != MPI_SUCCESS || MPI_Comm_size(local, &local_size) != MPI_SUCCESS) {
-        status = rr_fail(RR_ERR_RUNTIME, "MPI does not know the ranks of this node");
-        goto free_local;
+static rr_status find_local(rr_comm *comm) {
+    static const char what[] = "finding the ranks of this node";
+    int local_rank, local_size, pretended;
+    RR_TRY(rr_mpi_check(
+        MPI_Comm_split_type(comm->mpi, MPI_COMM_TYPE_SHARED, (int)comm->rank, MPI_INFO_NULL, &comm->local), what));
+    if (rr_pretended_node(comm->rank, &pretended)) {
+        MPI_Comm whole = comm->local;
+        int code = MPI_Comm_split(whole, pretended, (int)comm->rank, &comm->local);
+        MPI_Comm_free(&whole);
+        RR_TRY(rr_mpi_check(code, what));
     }
+    RR_TRY(rr_mpi_check(MPI_Comm_set_errhandler(comm->local, MPI_ERRORS_RETURN), what));
+    RR_TRY(rr_mpi_check(MPI_Comm_rank(comm->local, &local_rank), what));
+    RR_TRY(rr_mpi_check(MPI_Comm_size(comm->local, &local_size), what));
     comm->local_rank = (size_t)local_rank;
     comm->local_size = (size_t)local_size;
-    uint64_t first = local_rank == 0, before = 0, all = 0;
-    status = rr_mpi_check(MPI_Exscan(&first, &before, 1, MPI_UINT64_T, MPI_SUM, comm->mpi), "numbering the nodes");
+    return RR_OK;
+}
+
+/* Nodes are numbered by their lowest rank: a node's number is how many ranks before that one are first on theirs. */
+static rr_status number_nodes(rr_comm *comm) {
+    static const char what[] = "numbering the nodes";
+    uint64_t first = comm->local_rank == 0, before = 0, all = 0, least = comm->local_size;
+    RR_TRY(rr_mpi_check(MPI_Exscan(&first, &before, 1, MPI_UINT64_T, MPI_SUM, comm->mpi), what));
     if (comm->rank == 0) before = 0; /* MPI leaves it undefined there */
-    if (status == RR_OK)
-        status = rr_mpi_check(MPI_Allreduce(&first, &all, 1, MPI_UINT64_T, MPI_SUM, comm->mpi), "numbering the nodes");
-    if (status == RR_OK) status = rr_mpi_check(MPI_Bcast(&before, 1, MPI_UINT64_T, 0, local), "numbering the nodes");
+    RR_TRY(rr_mpi_check(MPI_Allreduce(&first, &all, 1, MPI_UINT64_T, MPI_SUM, comm->mpi), what));
+    RR_TRY(rr_mpi_check(MPI_Allreduce(MPI_IN_PLACE, &least, 1, MPI_UINT64_T, MPI_MIN, comm->mpi), what));
+    RR_TRY(rr_mpi_check(MPI_Bcast(&before, 1, MPI_UINT64_T, 0, comm->local), what));
     comm->node = (size_t)before;
     comm->nodes = (size_t)all;
-free_local:
-    MPI_Comm_free(&local);
-    return status;
+    comm->slices = (size_t)least;
+    return RR_OK;
+}
+
+static rr_status find_counterparts(rr_comm *comm) {
+    if (comm->nodes == 1) return RR_OK;
+    MPI_Comm across = MPI_COMM_NULL;
+    int color = comm->local_rank < comm->slices ? (int)comm->local_rank : MPI_UNDEFINED;
+    RR_TRY(rr_mpi_check(MPI_Comm_split(comm->mpi, color, (int)comm->node, &across), "finding counterparts of ranks"));
+    if (color == MPI_UNDEFINED) return RR_OK;
+    comm->across = calloc(1, sizeof *comm->across);
+    if (comm->across == NULL) {
+        MPI_Comm_free(&across);
+        return rr_fail(RR_ERR_NOMEM, "no memory for a communicator");
+    }
+    *comm->across = (rr_comm){.mpi = across,
+                              .local = MPI_COMM_NULL,
+                              .rank = comm->node,
+                              .size = comm->nodes,
+                              .node = comm->node,
+                              .nodes = comm->nodes,
+                              .local_size = 1,
+                              .slices = 1};
+    return rr_mpi_check(MPI_Comm_set_errhandler(across, MPI_ERRORS_RETURN), "setting the error handler");
 }
 
 static rr_status gather_places(rr_comm *comm) {
@@ -75,7 +106,9 @@ static rr_status set_up(rr_comm *comm) {
     comm->rank = (size_t)rank;
     comm->size = (size_t)size;
     read_version(comm->mpi_version, sizeof comm->mpi_version);
+    RR_TRY(find_local(comm));
     RR_TRY(number_nodes(comm));
+    RR_TRY(find_counterparts(comm));
     return gather_places(comm);
 }
 
@@ -85,7 +118,7 @@ rr_status rr_comm_open(int *argc, char ***argv, rr_comm **out) {
     RR_TRY(rr_launch_check(environment, 0));
     rr_comm *comm = calloc(1, sizeof *comm);
     if (comm == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the communicator");
-    comm->mpi = MPI_COMM_NULL;
+    comm->mpi = comm->local = MPI_COMM_NULL;
 
     MPI_Initialized(&running);
     comm->owns_mpi = !running;
@@ -111,6 +144,8 @@ rr_status rr_comm_open(int *argc, char ***argv, rr_comm **out) {
 
 void rr_comm_close(rr_comm *comm) {
     if (comm == NULL) return;
+    rr_comm_close(comm->across);
+    if (comm->local != MPI_COMM_NULL) MPI_Comm_free(&comm->local);
     if (comm->mpi != MPI_COMM_NULL) MPI_Comm_free(&comm->mpi);
     if (comm->owns_mpi) MPI_Finalize();
     free(comm->places);

@@ -6,6 +6,7 @@
 
 #include "dist/comm.h"
 #include "dist/placement.h"
+#include "dist/shared_memory.h"
 
 enum {
     RR_TAGS = 4096, /* tags below are those of allreduces under way */
@@ -14,8 +15,13 @@ enum {
 };
 
 struct rr_comm {
-    MPI_Comm mpi; /* a duplicate of MPI_COMM_WORLD whose errors return */
+    MPI_Comm mpi;   /* a duplicate of MPI_COMM_WORLD whose errors return */
+    MPI_Comm local; /* the ranks of this node */
     size_t rank, size, local_rank, local_size, node, nodes;
+    size_t slices;         /* local_size of the smallest node: so many local ranks have a counterpart on every node */
+    rr_comm *across;       /* these counterparts, rank = node; NULL on one node, and where there is not one on each */
+    rr_shared *shared;     /* arrays that ranks of a node share, the newest first */
+    size_t shared_created; /* how many there have been */
     rr_rank_place *places; /* [size] host and node of every rank */
     char mpi_version[64];  /* "Open MPI 4.1.4" */
     rr_buffer placement_key;

@@ -4,7 +4,7 @@
 #include "config/config.h"
 
 /* In the order of rr_allreduces, after auto. */
-static const char *const allreduces[] = {"auto", "ring", "mpi", NULL};
+static const char *const allreduces[] = {"auto", "ring", "mpi", "shared", NULL};
 
 static const rr_key keys[] = {
     {.name = "allreduce",
@@ -13,7 +13,8 @@ static const rr_key keys[] = {
      .preset = "auto",
      .choices = allreduces,
      .help = "how gradients are summed over ranks: ring, reduce-scatter and allgather of our own; mpi, MPI_Iallreduce; "
-             "auto, by a fixed table over bytes, ranks and nodes"},
+             "shared, through memory that the ranks of a node share, and a ring over nodes; auto, by a fixed table "
+             "over bytes, ranks and nodes"},
     {.name = "bucket_mb",
      .type = RR_KEY_FLOAT,
      .offset = offsetof(rr_dist_config, bucket_mb),

@@ -1,0 +1,328 @@
+/*
+ * Sums through memory that the ranks of a node share: no message is sent there, and nothing copied.
+ *
+ * An operation goes in rounds, mostly one. In each, ranks say that their values are there, and where; when all have,
+ * every rank adds up its slice over all ranks and writes the sum to all of them; when all have done that, the round is
+ * over. What does not lie in an array that the ranks share (shared_memory.h) goes in several rounds through a buffer of
+ * the operation. Where there is little to add, every rank puts it into its buffer and adds up all for itself: one wait
+ * instead of two.
+ *
+ * On several nodes the sum of a slice over the node goes through a ring of the ranks that have this slice on all nodes,
+ * before it is written to the others. The smallest node has a rank for each slice; further ranks of others only wait.
+ *
+ * A line of flags a rank, of which it alone is the writer; they count rounds and never go back. Buffers and what is
+ * said of a round have two halves, used in turns: a rank that writes into a half has seen all ranks come to the round
+ * before, so all have left the one before that, which used the same half.
+ */
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "dist/allreduces.h"
+#include "dist/comm_private.h"
+#include "dist/sum_ranks.h"
+#include "dist/window.h"
+
+enum {
+    HALF = 32 * 1024,       /* floats of a half buffer: two and a partner's share an L2 cache */
+    SHARED_HALF = 4 * 1024, /* where arrays are shared, little goes through buffers */
+    FEW = 4 * 1024,         /* floats over all ranks that each adds up for itself */
+    WORK = 512 * 1024,      /* floats that one test may read or write: half a millisecond at 4 GB/s */
+    LINE = 16,              /* floats of a cache line: slices begin there */
+    IDLE_TESTS = 64,        /* without a change, then MPI gets a turn */
+    SPARE = 1 << 20         /* bytes a rank left in /dev/shm */
+};
+
+/* What a rank says of its values in a round; it must be the same for all. */
+typedef struct statement {
+    uint64_t count, array, offset; /* array: its number, 0 for values elsewhere */
+} statement;
+
+typedef struct flag_line {
+    _Atomic uint64_t arrived, finished; /* rounds */
+    statement said[2];
+} flag_line;
+
+_Static_assert(sizeof(flag_line) == RR_ALIGN, "one cache line");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "flags work between processes");
+
+typedef enum phase { IDLE, ARRIVING, SUMMING, EXCHANGING, SPREADING, FINISHING } phase;
+
+struct rr_allreduce {
+    rr_comm *comm;
+    rr_window window; /* a part: flag_line, [2, half] floats */
+    size_t max_count, half;
+    rr_allreduce *ring; /* of this slice over nodes; NULL on one node, and without a slice */
+    float **arrays;     /* [local_size] the round's values as this rank sees them */
+
+    uint64_t round;
+    phase phase;
+    float *values; /* [count] */
+    size_t count;
+    rr_shared_place place; /* number 0: elsewhere */
+    bool alone;            /* every rank adds up all for itself */
+    size_t begin, piece;   /* of values, in this round */
+    size_t first, last;    /* this rank's slice of the piece */
+    size_t cursor;
+    size_t seen; /* local ranks that have come as far */
+    size_t idle;
+};
+
+static flag_line *line_of(const rr_allreduce *op, size_t local_rank) {
+    return (flag_line *)(void *)op->window.parts[local_rank];
+}
+
+static float *buffer_of(const rr_allreduce *op, size_t local_rank) {
+    unsigned char *part = op->window.parts[local_rank] + sizeof(flag_line);
+    return (float *)(void *)part + op->round % 2 * op->half;
+}
+
+static bool fits(size_t bytes, size_t ranks, size_t nodes) {
+    (void)bytes, (void)ranks, (void)nodes;
+    return true;
+}
+
+static void free_operation(rr_allreduce *op) {
+    if (op == NULL) return;
+    rr_window_close(&op->window);
+    if (op->ring != NULL) rr_allreduce_ring.free(op->ring);
+    free(op->arrays);
+    free(op);
+}
+
+/* What one rank does alone. */
+static rr_status prepare(rr_comm *comm, size_t max_count, size_t tag, rr_allreduce **out) {
+    if (tag >= RR_TAGS)
+        return rr_fail(RR_ERR_RUNTIME, "tag %zu of an allreduce; allowed are 0 to %d", tag, RR_TAGS - 1);
+    rr_allreduce *op = calloc(1, sizeof *op);
+    if (op == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for an allreduce");
+    *op = (rr_allreduce){.comm = comm, .max_count = max_count, .window = {.mpi = MPI_WIN_NULL}};
+    op->arrays = malloc(comm->local_size * sizeof *op->arrays);
+    size_t half = rr_shared_any(comm) ? SHARED_HALF : HALF;
+    op->half = max_count < half ? (max_count + LINE - 1) / LINE * LINE : half;
+    rr_status status = op->arrays != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for an allreduce");
+    if (status == RR_OK && comm->across != NULL)
+        status = rr_allreduce_ring.create(comm->across, max_count / comm->slices + 2 * LINE, tag, &op->ring);
+    if (status != RR_OK) {
+        free_operation(op);
+        return status;
+    }
+    *out = op;
+    return RR_OK;
+}
+
+static rr_status create(rr_comm *comm, size_t max_count, size_t tag, rr_allreduce **out) {
+    rr_allreduce *op = NULL;
+    rr_status status = rr_comm_agree(comm, prepare(comm, max_count, tag, &op));
+    if (status == RR_OK)
+        status = rr_window_open(comm, sizeof(flag_line) + 2 * op->half * sizeof(float), SPARE, &op->window);
+    if (status != RR_OK) {
+        free_operation(op);
+        return status;
+    }
+    *out = op;
+    return RR_OK;
+}
+
+/* Where slice s of the round begins: at a cache line of memory. */
+static size_t slice_begin(const rr_allreduce *op, size_t slice) {
+    size_t shift = op->place.offset % LINE, slices = op->comm->slices;
+    if (slice == 0) return 0;
+    if (slice >= slices) return op->piece;
+    size_t even = op->piece / slices * slice + op->piece % slices * slice / slices;
+    size_t begin = (even + shift + LINE / 2) / LINE * LINE;
+    return begin < shift ? 0 : begin - shift < op->piece ? begin - shift : op->piece;
+}
+
+static void start_round(rr_allreduce *op) {
+    const rr_comm *comm = op->comm;
+    size_t left = op->count - op->begin;
+    bool in_place = op->place.number > 0 && !op->alone;
+    op->piece = in_place || left < op->half ? left : op->half;
+    if (!in_place) memcpy(buffer_of(op, comm->local_rank), op->values + op->begin, op->piece * sizeof *op->values);
+    op->first = op->cursor = slice_begin(op, comm->local_rank);
+    op->last = slice_begin(op, comm->local_rank + 1);
+    op->seen = 0;
+    op->phase = ARRIVING;
+    flag_line *mine = line_of(op, comm->local_rank);
+    mine->said[op->round % 2] = (statement){.count = op->count, .array = op->place.number, .offset = op->place.offset};
+    atomic_store_explicit(&mine->arrived, op->round + 1, memory_order_release);
+}
+
+static rr_status start(rr_allreduce *op, float *values, size_t count) {
+    const rr_comm *comm = op->comm;
+    if (op->phase != IDLE) return rr_fail(RR_ERR_RUNTIME, "this allreduce is under way already");
+    if (count > op->max_count)
+        return rr_fail(RR_ERR_RUNTIME, "an allreduce of %zu floats was prepared for %zu", count, op->max_count);
+    if (comm->size == 1 || count == 0) return RR_OK;
+    op->values = values;
+    op->count = count;
+    op->begin = 0;
+    op->idle = 0;
+    op->place = (rr_shared_place){0};
+    op->alone = comm->nodes == 1 && count * comm->local_size <= FEW && count <= op->half;
+    if (!op->alone) rr_shared_find(comm, values, count, &op->place);
+    start_round(op);
+    return RR_OK;
+}
+
+static rr_status check_statement(const rr_allreduce *op, size_t local_rank) {
+    const statement *said = &line_of(op, local_rank)->said[op->round % 2];
+    if (said->count == op->count && said->array == op->place.number && said->offset == op->place.offset) return RR_OK;
+    return rr_fail(
+        RR_ERR_RUNTIME,
+        "ranks started an allreduce with different values: %zu floats at %zu of array %zu on local rank %zu, "
+        "%zu floats at %zu of array %zu on %zu",
+        op->count, op->place.offset, op->place.number, op->comm->local_rank, (size_t)said->count, (size_t)said->offset,
+        (size_t)said->array, local_rank);
+}
+
+/* Sets *here if all ranks of the node have come to this round. */
+static rr_status see_arrivals(rr_allreduce *op, bool *here) {
+    for (; op->seen < op->comm->local_size; op->seen++) {
+        flag_line *line = line_of(op, op->seen);
+        if (atomic_load_explicit(&line->arrived, memory_order_acquire) <= op->round) return RR_OK;
+        RR_TRY(check_statement(op, op->seen));
+        op->arrays[op->seen] = op->place.number > 0 ? rr_shared_of(op->place.shared, op->seen) + op->place.offset
+                                                    : buffer_of(op, op->seen);
+    }
+    *here = true;
+    return RR_OK;
+}
+
+static bool see_ends(rr_allreduce *op) {
+    for (; op->seen < op->comm->local_size; op->seen++) {
+        flag_line *line = line_of(op, op->seen);
+        if (atomic_load_explicit(&line->finished, memory_order_acquire) <= op->round) return false;
+    }
+    return true;
+}
+
+static void end_round(rr_allreduce *op) {
+    op->round++;
+    op->begin += op->piece;
+    if (op->begin < op->count)
+        start_round(op);
+    else
+        op->phase = IDLE;
+}
+
+static void end_slice(rr_allreduce *op) {
+    op->seen = 0;
+    op->phase = FINISHING;
+    flag_line *mine = line_of(op, op->comm->local_rank);
+    atomic_store_explicit(&mine->finished, op->round + 1, memory_order_release);
+}
+
+/* The next part of the slice, and as much of it as *work allows; each float costs `cost` of that. */
+static size_t take_segment(rr_allreduce *op, size_t cost, size_t *work) {
+    size_t most = *work / cost / LINE * LINE, left = op->last - op->cursor;
+    size_t size = left < most ? left : most > LINE ? most : left < LINE ? left : LINE;
+    *work -= *work < size * cost ? *work : size * cost;
+    return size;
+}
+
+static void sum_segment(rr_allreduce *op, size_t *work) {
+    size_t ranks = op->comm->local_size, mine = op->comm->local_rank;
+    bool exchanged = op->ring != NULL; /* then the others get it afterwards */
+    size_t size = take_segment(op, exchanged ? ranks + 1 : 2 * ranks, work);
+    rr_sum_ranks_into(op->arrays, ranks, op->cursor, size, exchanged ? mine : 0, exchanged ? mine + 1 : ranks);
+    op->cursor += size;
+}
+
+static void spread_segment(rr_allreduce *op, size_t *work) {
+    size_t ranks = op->comm->local_size, mine = op->comm->local_rank, size = take_segment(op, ranks + 1, work);
+    for (size_t rank = 0; rank < ranks; rank++)
+        if (rank != mine) memcpy(op->arrays[rank] + op->cursor, op->arrays[mine] + op->cursor, size * sizeof(float));
+    op->cursor += size;
+}
+
+/* After the last segment of the sum. */
+static rr_status end_sum(rr_allreduce *op) {
+    if (op->ring == NULL || op->first == op->last) {
+        end_slice(op);
+        return RR_OK;
+    }
+    op->phase = EXCHANGING;
+    return rr_allreduce_ring.start(op->ring, op->arrays[op->comm->local_rank] + op->first, op->last - op->first);
+}
+
+/* One thing of those that are possible; *moved is cleared where others have to do something first. */
+static rr_status move_on(rr_allreduce *op, size_t *work, bool *moved) {
+    bool ready = false;
+    switch (op->phase) {
+    case IDLE:
+        break;
+    case ARRIVING:
+        RR_TRY(see_arrivals(op, &ready));
+        if (!ready) break;
+        if (op->alone) {
+            rr_sum_ranks(op->arrays, op->comm->local_size, 0, op->piece, op->values);
+            end_round(op);
+        } else {
+            op->phase = SUMMING;
+        }
+        return RR_OK;
+    case SUMMING:
+        if (op->cursor < op->last) sum_segment(op, work);
+        return op->cursor == op->last ? end_sum(op) : RR_OK;
+    case EXCHANGING:
+        RR_TRY(rr_allreduce_ring.test(op->ring, &ready));
+        if (!ready) break;
+        op->cursor = op->first;
+        op->phase = SPREADING;
+        return RR_OK;
+    case SPREADING:
+        spread_segment(op, work);
+        if (op->cursor == op->last) end_slice(op);
+        return RR_OK;
+    case FINISHING:
+        if (!see_ends(op)) break;
+        if (op->place.number == 0)
+            memcpy(op->values + op->begin, buffer_of(op, op->comm->local_rank), op->piece * sizeof *op->values);
+        *work -= *work < op->piece ? *work : op->piece;
+        end_round(op);
+        return RR_OK;
+    }
+    *moved = false;
+    return RR_OK;
+}
+
+static rr_status test(rr_allreduce *op, bool *done) {
+    size_t work = WORK;
+    bool moved = true;
+    *done = false;
+    while (op->phase != IDLE && work > 0) {
+        RR_TRY(move_on(op, &work, &moved));
+        if (moved) continue;
+        /* Who waits here may owe others a message that only moves on inside MPI. */
+        int found;
+        if (++op->idle % IDLE_TESTS != 0) return RR_OK;
+        return rr_mpi_check(MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, op->comm->mpi, &found, MPI_STATUS_IGNORE),
+                            "moving MPI on");
+    }
+    *done = op->phase == IDLE;
+    return RR_OK;
+}
+
+static rr_status wait_for(rr_allreduce *op) {
+    rr_patience patience = {0};
+    for (;;) {
+        bool done;
+        RR_TRY(test(op, &done));
+        if (done) return RR_OK;
+        RR_TRY(rr_patience_turn(&patience, op->comm->timeout_s, "a sum over ranks"));
+    }
+}
+
+const rr_allreduce_ops rr_allreduce_shared = {
+    .name = "shared",
+    .help =
+        "within a node each rank adds up its slice of memory that all share; over nodes a ring of those with a slice",
+    .fits = fits,
+    .create = create,
+    .start = start,
+    .test = test,
+    .wait = wait_for,
+    .free = free_operation};
