@@ -2,11 +2,14 @@
 #ifndef RR_BENCH_BENCH_H
 #define RR_BENCH_BENCH_H
 
+#include <stdbool.h>
+
 #include "ringrnn/trainer.h"
 
 typedef struct rr_bench_options {
     rr_train_options train; /* the configuration; its data files are not read */
     size_t steps;           /* measured, after warm-up; 0: as many as fit in a few seconds */
+    bool tune;              /* allreduce: print rows of the table that chooses algorithms */
 } rr_bench_options;
 
 /** Whole training steps on text without meaning, alone or under mpirun. @return RR_ERR_INPUT, RR_ERR_RUNTIME */
@@ -17,5 +20,8 @@ rr_status rr_bench_cell(const rr_bench_options *options, int *argc, char ***argv
 
 /** The matrix products of a step against OpenBLAS: with the sizes of a configuration, or usual ones without. */
 rr_status rr_bench_gemm(const rr_bench_options *options, int *argc, char ***argv);
+
+/** Sums over ranks by every algorithm, and by MPI_Allreduce; needs several ranks, and no configuration. */
+rr_status rr_bench_allreduce(const rr_bench_options *options, int *argc, char ***argv);
 
 #endif

@@ -9,9 +9,11 @@
 typedef struct subject {
     const char *name;
     rr_status (*run)(const rr_bench_options *options, int *argc, char ***argv);
+    bool needs_config;
 } subject;
 
-static const subject subjects[] = {{"step", rr_bench_step}, {"gemm", rr_bench_gemm}};
+static const subject subjects[] = {
+    {"step", rr_bench_step, true}, {"gemm", rr_bench_gemm, true}, {"allreduce", rr_bench_allreduce, false}};
 enum { SUBJECTS = sizeof subjects / sizeof *subjects };
 
 static rr_status find(const char *name, const subject **out) {
@@ -26,20 +28,29 @@ static rr_status find(const char *name, const subject **out) {
                    nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
 }
 
+static rr_status check_operands(const subject *chosen, size_t count) {
+    if (count == 2 && !chosen->needs_config) return rr_fail(RR_ERR_INPUT, "bench %s takes no CONFIG", chosen->name);
+    if (count == 1 && chosen->needs_config) return rr_fail(RR_ERR_INPUT, "bench %s needs a CONFIG", chosen->name);
+    return RR_OK;
+}
+
 static rr_status run(int argc, char **argv) {
     rr_cli_arguments arguments;
     rr_bench_options options = {0};
-    const char *steps = NULL;
+    const char *steps = NULL, *tune = NULL;
     const subject *chosen = NULL;
-    const rr_cli_option known[] = {{.name = "steps", .value = &steps}, {.name = NULL}};
-    rr_status status = rr_cli_parse(argc, argv, known, 2, 2, &arguments);
+    const rr_cli_option known[] = {
+        {.name = "steps", .value = &steps}, {.name = "tune", .value = &tune, .flag = true}, {.name = NULL}};
+    rr_status status = rr_cli_parse(argc, argv, known, 1, 2, &arguments);
     if (status == RR_OK) status = find(arguments.operands[0], &chosen);
+    if (status == RR_OK) status = check_operands(chosen, arguments.operand_count);
     if (status == RR_OK && steps != NULL) status = rr_cli_size("steps", steps, &options.steps);
     if (status != RR_OK) {
         fprintf(stderr, "ringrnn: %s\n", rr_last_error());
         return status;
     }
-    options.train.config_path = arguments.operands[1];
+    options.tune = tune != NULL;
+    options.train.config_path = arguments.operand_count > 1 ? arguments.operands[1] : NULL;
     options.train.overrides = arguments.overrides;
     options.train.override_count = arguments.override_count;
     return chosen->run(&options, &argc, &argv);
@@ -47,11 +58,13 @@ static rr_status run(int argc, char **argv) {
 
 const rr_command rr_command_bench = {
     .name = "bench",
-    .arguments = "WHAT CONFIG [options]",
+    .arguments = "WHAT [CONFIG] [options]",
     .help = "measures speed, with tokens drawn at random: no data files are read",
     .details =
         "  step               whole training steps, alone or under mpirun\n"
-        "  --steps N          steps to measure (default: a few seconds of them)\n"
+        "  allreduce          sums over ranks beside MPI_Allreduce, under mpirun and without CONFIG\n"
+        "  --steps N          steps, or turns, to measure (default: a few seconds of them)\n"
+        "  --tune             allreduce: writes rows for the table that chooses algorithms\n"
         "  --set key=value    overrides a key of CONFIG\n"
         "\nOne JSON object a line, or a table on a terminal. Times are medians over steps of the slowest rank.\n",
     .run = run,

@@ -31,6 +31,11 @@ static layout find_layout(size_t ranks, size_t nodes) {
     return nodes <= 1 ? ONE_NODE : nodes >= ranks ? ONE_RANK_A_NODE : SEVERAL_NODES;
 }
 
+const char *rr_allreduce_layout(size_t ranks, size_t nodes) {
+    static const char *const names[] = {"ONE_NODE", "ONE_RANK_A_NODE", "SEVERAL_NODES"};
+    return names[find_layout(ranks, nodes)];
+}
+
 const rr_allreduce_ops *rr_allreduce_choose(size_t choice, size_t bytes, size_t ranks, size_t nodes) {
     if (choice != RR_ALLREDUCE_AUTO && choice <= rr_allreduce_count) return rr_allreduces[choice - 1];
     layout found = find_layout(ranks, nodes);

@@ -29,4 +29,10 @@ extern const size_t rr_allreduce_count;
 /** What `auto` means: a pure function of bytes, ranks and nodes, from a committed table. */
 const rr_allreduce_ops *rr_allreduce_choose(size_t choice, size_t bytes, size_t ranks, size_t nodes);
 
+/** The rows of that table which count for so many ranks and nodes: ONE_NODE, ONE_RANK_A_NODE or SEVERAL_NODES. */
+const char *rr_allreduce_layout(size_t ranks, size_t nodes);
+
+/** MPI_Allreduce, which blocks, in place: what benchmarks compare with. */
+rr_status rr_allreduce_baseline(rr_comm *comm, float *values, size_t count);
+
 #endif
