@@ -30,6 +30,7 @@ typedef struct contest {
     rr_allreduce *operations[ALGORITHMS];
     double *seconds;                   /* [contestants, turns] of a call, of the slowest rank */
     double medians[SIZES][ALGORITHMS]; /* seconds */
+    double least[SIZES][ALGORITHMS];
 } contest;
 
 static const char *name_of(const contest *c, size_t a) {
@@ -70,7 +71,7 @@ static rr_status take_turn(const contest *c, size_t a, size_t count, size_t call
     return rr_comm_max_doubles(c->comm, seconds, 1);
 }
 
-static rr_status contend(contest *c, size_t bytes, double *medians) {
+static rr_status contend(contest *c, size_t bytes, size_t s) {
     size_t count = bytes / sizeof(float);
     for (size_t a = 0; a < c->contestants; a++) RR_TRY(check(c, a, count));
     double once;
@@ -79,23 +80,27 @@ static rr_status contend(contest *c, size_t bytes, double *medians) {
     for (size_t turn = 0; turn < c->turns; turn++)
         for (size_t a = 0; a < c->contestants; a++)
             RR_TRY(take_turn(c, a, count, calls, &c->seconds[a * c->turns + turn]));
-    for (size_t a = 0; a < c->contestants; a++) medians[a] = rr_median(&c->seconds[a * c->turns], c->turns);
+    for (size_t a = 0; a < c->contestants; a++) {
+        c->medians[s][a] = rr_median(&c->seconds[a * c->turns], c->turns);
+        c->least[s][a] = c->seconds[a * c->turns]; /* sorted by it */
+    }
     return RR_OK;
 }
 
-static rr_status measure_size(contest *c, size_t bytes, double *medians) {
+static rr_status measure_size(contest *c, size_t bytes, size_t s) {
     rr_status status = RR_OK;
     memset(c->operations, 0, sizeof c->operations);
     for (size_t a = 0; a + 1 < c->contestants && status == RR_OK; a++)
         status = rr_comm_agree(c->comm, rr_allreduces[a]->create(c->comm, bytes / sizeof(float), a, &c->operations[a]));
-    if (status == RR_OK) status = contend(c, bytes, medians);
+    if (status == RR_OK) status = contend(c, bytes, s);
     /* After a failure that not all ranks know of, the job ends with what it has. */
     for (size_t a = 0; a + 1 < c->contestants && (status == RR_OK || rr_comm_agreed(c->comm)); a++)
         if (c->operations[a] != NULL) rr_allreduces[a]->free(c->operations[a]);
     return status;
 }
 
-static void print_size(const contest *c, size_t bytes, const double *medians) {
+static void print_size(const contest *c, size_t bytes, size_t s) {
+    const double *medians = c->medians[s], *least = c->least[s];
     for (size_t a = 0; a < c->contestants; a++) {
         rr_record record = {0};
         rr_record_text(&record, "bench", "allreduce");
@@ -106,6 +111,8 @@ static void print_size(const contest *c, size_t bytes, const double *medians) {
         rr_record_number(&record, NULL, "median_us", 1e6 * medians[a]);
         rr_record_number(&record, NULL, "mpi_allreduce_median_us", 1e6 * medians[c->contestants - 1]);
         rr_record_number(&record, NULL, "ratio", medians[c->contestants - 1] / medians[a]);
+        rr_record_number(&record, NULL, "least_us", 1e6 * least[a]);
+        rr_record_number(&record, NULL, "least_ratio", least[c->contestants - 1] / least[a]);
         rr_record_number(&record, NULL, "gb_per_s", 1e-9 * (double)bytes / medians[a]);
         rr_record_print(&record);
     }
@@ -145,8 +152,8 @@ static rr_status measure(const rr_bench_options *options, contest *c) {
     RR_TRY(rr_comm_shared_floats(c->comm, MOST / sizeof(float), &c->shared));
     if (prints) fprintf(stderr, "shared: %s\n", rr_shared_line(c->shared));
     for (size_t s = 0, bytes = LEAST; s < SIZES; s++, bytes *= 2) {
-        RR_TRY(measure_size(c, bytes, c->medians[s]));
-        if (prints && !options->tune) print_size(c, bytes, c->medians[s]);
+        RR_TRY(measure_size(c, bytes, s));
+        if (prints && !options->tune) print_size(c, bytes, s);
     }
     if (prints && options->tune) print_table(c);
     return RR_OK;

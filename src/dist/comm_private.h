@@ -34,8 +34,8 @@ struct rr_comm {
 rr_status rr_mpi_check(int code, const char *what);
 
 /**
- * One turn of a loop that waits for other ranks. Zero-initialise. After some 1000 turns each gives the core away, which
- * another rank may need to make progress.
+ * One turn of a loop that waits for other ranks. Zero-initialise. After a fraction of a millisecond each gives the core
+ * away, which another rank may need to make progress.
  */
 typedef struct rr_patience {
     size_t turns;

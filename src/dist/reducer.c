@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "dist/allreduces.h"
 #include "dist/comm_private.h"
 
 /* Sums under way at once. More would hide more latency, but every tick asks for each of them. */
@@ -64,12 +65,15 @@ static size_t target_floats(const rr_dist_config *config) {
     return floats < 1 ? 1 : (size_t)floats;
 }
 
-static size_t choose(const rr_reducer *reducer, const rr_dist_config *config, size_t count) {
-    const rr_allreduce_ops *ops = rr_allreduce_choose((size_t)config->allreduce, count * sizeof(float),
-                                                      rr_comm_size(reducer->comm), rr_comm_nodes(reducer->comm));
+static size_t index_of(const rr_allreduce_ops *ops) {
     size_t index = 0;
     while (rr_allreduces[index] != ops) index++;
     return index;
+}
+
+static size_t choose(const rr_reducer *reducer, const rr_dist_config *config, size_t count) {
+    return index_of(rr_allreduce_choose((size_t)config->allreduce, count * sizeof(float), rr_comm_size(reducer->comm),
+                                        rr_comm_nodes(reducer->comm)));
 }
 
 /* Everything that one rank does alone. */
@@ -88,6 +92,13 @@ static rr_status plan(rr_reducer *reducer, const rr_dist_config *config, size_t 
     return RR_OK;
 }
 
+static void free_operations(rr_reducer *reducer) {
+    for (size_t i = 0; reducer->operations != NULL && i < SLOTS * rr_allreduce_count; i++) {
+        if (reducer->operations[i] != NULL) rr_allreduces[i % rr_allreduce_count]->free(reducer->operations[i]);
+        reducer->operations[i] = NULL;
+    }
+}
+
 /* Collective. Every slot gets an operation of each algorithm that one of its buckets uses, for the largest of them. */
 static rr_status create_operations(rr_reducer *reducer) {
     for (size_t slot = 0; slot < SLOTS; slot++)
@@ -102,6 +113,24 @@ static rr_status create_operations(rr_reducer *reducer) {
                                  rr_allreduces[a]->create(reducer->comm, largest, index, &reducer->operations[index])));
         }
     return RR_OK;
+}
+
+/* Where `auto` meets a node that cannot share even the buffers of its ranks, a ring does it. */
+static bool replace_shared(rr_reducer *reducer, const rr_dist_config *config) {
+    bool replaced = false;
+    for (size_t b = 0; b < reducer->bucket_count && config->allreduce == RR_ALLREDUCE_AUTO; b++) {
+        if (rr_allreduces[reducer->buckets[b].algorithm] != &rr_allreduce_shared) continue;
+        reducer->buckets[b].algorithm = index_of(&rr_allreduce_ring);
+        replaced = true;
+    }
+    return replaced;
+}
+
+static rr_status create_possible_operations(rr_reducer *reducer, const rr_dist_config *config) {
+    rr_status status = create_operations(reducer);
+    if (status == RR_OK || !rr_comm_agreed(reducer->comm) || !replace_shared(reducer, config)) return status;
+    free_operations(reducer);
+    return create_operations(reducer);
 }
 
 static rr_allreduce *operation_of(const rr_reducer *reducer, size_t b) {
@@ -163,7 +192,8 @@ rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *
         status = plan(reducer, config, count, cuts, cut_count);
     }
     status = rr_comm_agree(comm, status);
-    if (status == RR_OK && reducer != NULL && rr_comm_size(comm) > 1) status = create_operations(reducer);
+    if (status == RR_OK && reducer != NULL && rr_comm_size(comm) > 1)
+        status = create_possible_operations(reducer, config);
     if (status != RR_OK || reducer == NULL) {
         rr_reducer_free(reducer);
         return status;
@@ -175,8 +205,7 @@ rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *
 
 void rr_reducer_free(rr_reducer *reducer) {
     if (reducer == NULL) return;
-    for (size_t i = 0; reducer->operations != NULL && i < SLOTS * rr_allreduce_count; i++)
-        if (reducer->operations[i] != NULL) rr_allreduces[i % rr_allreduce_count]->free(reducer->operations[i]);
+    free_operations(reducer);
     free(reducer->operations);
     free(reducer->buckets);
     free(reducer);

@@ -61,10 +61,9 @@ static rr_status reserve_memory(rr_run *run) {
     size_t states = ops->states(&run->settings.optim);
     run->optim = (rr_optim){.ops = ops, .config = &run->settings.optim};
     RR_TRY(rr_arena_reserve(bytes, &run->values));
-    RR_TRY(rr_arena_reserve(bytes, &run->gradients));
     RR_TRY(rr_arena_reserve(bytes * states, &run->optim_states));
     params->values = rr_arena_floats(&run->values, params->total);
-    params->grads = rr_arena_floats(&run->gradients, params->total);
+    params->grads = rr_shared_mine(run->gradients);
     for (size_t i = 0; i < states; i++) run->optim.state[i] = rr_arena_floats(&run->optim_states, params->total);
 
     run->squares = malloc((rr_clip_pieces(params->total) + 1) * sizeof *run->squares);
@@ -120,6 +119,7 @@ static rr_status prepare(rr_run *run) {
     share_rows(run);
     run->progress.schedule.steps_per_epoch = run->steps_per_epoch;
     run->progress.schedule.total_steps = run->total_steps;
+    RR_TRY(rr_comm_shared_floats(run->comm, run->task->params.total, &run->gradients));
     RR_TRY(rr_comm_agree(run->comm, reserve_memory(run)));
     return rr_comm_agree(run->comm, open_reducer(run));
 }
@@ -182,7 +182,7 @@ rr_status rr_run_close(rr_run *run) {
     if (run->task != NULL) run->task->ops->free(run->task);
     rr_team_free(run->team);
     rr_arena_release(&run->values);
-    rr_arena_release(&run->gradients);
+    rr_shared_free(run->gradients);
     rr_arena_release(&run->optim_states);
     rr_arena_release(&run->activations);
     free(run->carry);

@@ -44,13 +44,13 @@ rr_status rr_run_banner(rr_run *run, const rr_resume *from) {
                          run->task->ops->name, model->num_layers, rr_cells[model->cell]->name, model->hidden_size,
                          model->bidirectional ? " bidirectional" : "", rr_params_scalars(params),
                          mebibytes(run->values.capacity),
-                         mebibytes(run->values.capacity + run->gradients.capacity + run->optim_states.capacity +
+                         mebibytes(run->values.capacity + run->values.capacity + run->optim_states.capacity +
                                    run->activations.capacity));
         run->task->ops->describe(run->task, &text);
-        rr_buffer_printf(&text, "%zu rows a step, %llu steps an epoch; gradients by %s in %zu bucket%s",
+        rr_buffer_printf(&text, "%zu rows a step, %llu steps an epoch; gradients by %s in %zu bucket%s, in %s",
                          run->settings.train.global_batch_size, (unsigned long long)run->steps_per_epoch,
                          rr_reducer_algorithm(run->reducer), rr_reducer_buckets(run->reducer),
-                         rr_reducer_buckets(run->reducer) == 1 ? "" : "s");
+                         rr_reducer_buckets(run->reducer) == 1 ? "" : "s", rr_shared_line(run->gradients));
         rr_log_message(run->log, "%s", rr_buffer_text(&text));
         if (rr_math_notice() != NULL) rr_log_warning(run->log, "%s", rr_math_notice());
         status = rr_config_dump(run->config, &config);

@@ -5,6 +5,7 @@
 #include "ckpt/store.h"
 #include "dist/control.h"
 #include "dist/reducer.h"
+#include "dist/shared_memory.h"
 #include "ringrnn/trainer.h"
 #include "train/train_config.h"
 
@@ -31,7 +32,8 @@ typedef struct rr_run {
     size_t micro_rows; /* rows computed at a time */
     uint64_t steps_per_epoch, total_steps;
 
-    rr_arena values, gradients, optim_states, activations;
+    rr_shared *gradients; /* where the ranks of a node can sum them in place */
+    rr_arena values, optim_states, activations;
     rr_optim optim;
     double *squares; /* [rr_clip_pieces] of the gradients, for their norm */
     rr_reducer *reducer;

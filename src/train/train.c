@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
@@ -75,11 +76,36 @@ static rr_status after_step(rr_run *run, const rr_step_report *step, bool report
     return RR_OK;
 }
 
+/*
+ * Whether validation chose other weights than the last, and they are in this folder: a run that was resumed from a
+ * checkpoint elsewhere, and has not been better since, has left its best there.
+ */
+static rr_status find_best(rr_run *run, bool *found) {
+    const rr_progress *progress = &run->progress;
+    *found = false;
+    if (isnan(progress->best_loss) || progress->best_step == progress->position.step) return RR_OK;
+    double here = 0;
+    if (run->store != NULL) {
+        rr_buffer path = {0};
+        rr_buffer_printf(&path, "%s/best.safetensors", rr_buffer_text(&run->folder));
+        RR_TRY(rr_store_flush(run->store));
+        here = access(rr_buffer_text(&path), F_OK) == 0;
+        if (here == 0)
+            rr_log_message(run->log, "the best weights, of step %" PRIu64 ", are where this run was resumed from",
+                           progress->best_step);
+        rr_buffer_free(&path);
+    }
+    RR_TRY(rr_comm_max_doubles(run->comm, &here, 1));
+    *found = here > 0;
+    return RR_OK;
+}
+
 /* The end of a training: test with the best weights where validation chose some, else with the last; save as finished.
  */
 static rr_status finish(rr_run *run) {
-    bool chosen = !isnan(run->progress.best_loss) && run->progress.best_step != run->progress.position.step;
+    bool chosen;
     RR_TRY(compare_parameters(run));
+    RR_TRY(find_best(run, &chosen));
     RR_TRY(rr_run_save(run, false));
     if (run->task->ops->eval_units(run->task, RR_SPLIT_TEST) > 0) {
         rr_metric metrics[RR_TASK_METRICS];
@@ -104,7 +130,7 @@ static rr_status finish(rr_run *run) {
         rr_log_message(run->log, "stopped after %zu evaluations without a lower validation loss",
                        run->settings.train.patience);
     rr_log_message(run->log, "done: %" PRIu64 " steps; weights in %s/%s.safetensors", run->progress.position.step,
-                   rr_buffer_text(&run->folder), isnan(run->progress.best_loss) ? "last" : "best");
+                   rr_buffer_text(&run->folder), chosen || run->progress.best_step == run->progress.position.step ? "best" : "last");
     return rr_comm_agree(run->comm, status);
 }
 
