@@ -130,7 +130,8 @@ static rr_status finish(rr_run *run) {
         rr_log_message(run->log, "stopped after %zu evaluations without a lower validation loss",
                        run->settings.train.patience);
     rr_log_message(run->log, "done: %" PRIu64 " steps; weights in %s/%s.safetensors", run->progress.position.step,
-                   rr_buffer_text(&run->folder), chosen || run->progress.best_step == run->progress.position.step ? "best" : "last");
+                   rr_buffer_text(&run->folder),
+                   chosen || run->progress.best_step == run->progress.position.step ? "best" : "last");
     return rr_comm_agree(run->comm, status);
 }
 
