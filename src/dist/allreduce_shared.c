@@ -25,13 +25,14 @@
 #include "dist/window.h"
 
 enum {
-    HALF = 32 * 1024,       /* floats of a half buffer: two and a partner's share an L2 cache */
-    SHARED_HALF = 4 * 1024, /* where arrays are shared, little goes through buffers */
-    FEW = 4 * 1024,         /* floats over all ranks that each adds up for itself */
-    WORK = 512 * 1024,      /* floats that one test may read or write: half a millisecond at 4 GB/s */
-    LINE = 16,              /* floats of a cache line: slices begin there */
-    IDLE_TESTS = 64,        /* without a change, then MPI gets a turn */
-    SPARE = 1 << 20         /* bytes a rank left in /dev/shm */
+    HALF = 32 * 1024,          /* floats of a half buffer: two and a partner's share an L2 cache */
+    SHARED_HALF = 4 * 1024,    /* where arrays are shared, little goes through buffers */
+    FEW = 256,                 /* floats over all ranks that each adds up for itself */
+    FEW_ELSEWHERE = 16 * 1024, /* the same where values must be copied anyhow */
+    WORK = 512 * 1024,         /* floats that one test may read or write: half a millisecond at 4 GB/s */
+    LINE = 16,                 /* floats of a cache line: slices begin there */
+    IDLE_TESTS = 64,           /* without a change, then MPI gets a turn */
+    SPARE = 1 << 20            /* bytes a rank left in /dev/shm */
 };
 
 /* What a rank says of its values in a round; it must be the same for all. */
@@ -125,6 +126,8 @@ static rr_status create(rr_comm *comm, size_t max_count, size_t tag, rr_allreduc
     return RR_OK;
 }
 
+static bool works_in_place(const rr_allreduce *op) { return op->place.number > 0 && !op->alone; }
+
 /* Where slice s of the round begins: at a cache line of memory. */
 static size_t slice_begin(const rr_allreduce *op, size_t slice) {
     size_t shift = op->place.offset % LINE, slices = op->comm->slices;
@@ -138,7 +141,7 @@ static size_t slice_begin(const rr_allreduce *op, size_t slice) {
 static void start_round(rr_allreduce *op) {
     const rr_comm *comm = op->comm;
     size_t left = op->count - op->begin;
-    bool in_place = op->place.number > 0 && !op->alone;
+    bool in_place = works_in_place(op);
     op->piece = in_place || left < op->half ? left : op->half;
     if (!in_place) memcpy(buffer_of(op, comm->local_rank), op->values + op->begin, op->piece * sizeof *op->values);
     op->first = op->cursor = slice_begin(op, comm->local_rank);
@@ -161,8 +164,9 @@ static rr_status start(rr_allreduce *op, float *values, size_t count) {
     op->begin = 0;
     op->idle = 0;
     op->place = (rr_shared_place){0};
-    op->alone = comm->nodes == 1 && count * comm->local_size <= FEW && count <= op->half;
-    if (!op->alone) rr_shared_find(comm, values, count, &op->place);
+    bool in_place = rr_shared_find(comm, values, count, &op->place);
+    size_t few = in_place ? FEW : FEW_ELSEWHERE;
+    op->alone = comm->nodes == 1 && count * comm->local_size <= few && count <= op->half;
     start_round(op);
     return RR_OK;
 }
@@ -184,8 +188,8 @@ static rr_status see_arrivals(rr_allreduce *op, bool *here) {
         flag_line *line = line_of(op, op->seen);
         if (atomic_load_explicit(&line->arrived, memory_order_acquire) <= op->round) return RR_OK;
         RR_TRY(check_statement(op, op->seen));
-        op->arrays[op->seen] = op->place.number > 0 ? rr_shared_of(op->place.shared, op->seen) + op->place.offset
-                                                    : buffer_of(op, op->seen);
+        op->arrays[op->seen] =
+            works_in_place(op) ? rr_shared_of(op->place.shared, op->seen) + op->place.offset : buffer_of(op, op->seen);
     }
     *here = true;
     return RR_OK;
@@ -279,7 +283,7 @@ static rr_status move_on(rr_allreduce *op, size_t *work, bool *moved) {
         return RR_OK;
     case FINISHING:
         if (!see_ends(op)) break;
-        if (op->place.number == 0)
+        if (!works_in_place(op))
             memcpy(op->values + op->begin, buffer_of(op, op->comm->local_rank), op->piece * sizeof *op->values);
         *work -= *work < op->piece ? *work : op->piece;
         end_round(op);
