@@ -12,8 +12,10 @@ typedef struct subject {
     bool needs_config;
 } subject;
 
-static const subject subjects[] = {
-    {"step", rr_bench_step, true}, {"gemm", rr_bench_gemm, true}, {"allreduce", rr_bench_allreduce, false}};
+static const subject subjects[] = {{"step", rr_bench_step, true},
+                                   {"cell", rr_bench_cell, true},
+                                   {"gemm", rr_bench_gemm, true},
+                                   {"allreduce", rr_bench_allreduce, false}};
 enum { SUBJECTS = sizeof subjects / sizeof *subjects };
 
 static rr_status find(const char *name, const subject **out) {
@@ -62,6 +64,8 @@ const rr_command rr_command_bench = {
     .help = "measures speed, with tokens drawn at random: no data files are read",
     .details =
         "  step               whole training steps, alone or under mpirun\n"
+        "  cell               the recurrent layers alone, forward and backward, on one rank\n"
+        "  gemm               the matrix products of a step beside OpenBLAS's, on one core\n"
         "  allreduce          sums over ranks beside MPI_Allreduce, under mpirun and without CONFIG\n"
         "  --steps N          steps, or turns, to measure (default: a few seconds of them)\n"
         "  --tune             allreduce: writes rows for the table that chooses algorithms\n"
