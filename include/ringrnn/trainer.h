@@ -16,6 +16,7 @@ typedef struct rr_train_options {
     size_t override_count;
     const char *resume;    /* "auto", "never" or the path of a checkpoint; NULL: "auto" */
     const char *init_from; /* checkpoint that gives the weights of a new run, or NULL */
+    int profile;           /* not 0: the phases of a step go to the metrics, and a table ends the run */
 } rr_train_options;
 
 /**

@@ -25,11 +25,19 @@ typedef enum rr_phase {
     RR_PHASE_COUNT
 } rr_phase;
 
-extern const char *const rr_phase_names[RR_PHASE_COUNT];
+/** "phases_ms.input_gemm": as metrics call it. */
+extern const char *const rr_phase_tags[RR_PHASE_COUNT];
+
+/** "input_gemm" */
+const char *rr_phase_name(rr_phase phase);
 
 /** Starts or stops measuring, for the thread that calls; all times are 0 then. */
 void rr_profile_start(void);
 void rr_profile_stop(void);
+
+/** What happens between these two is nobody's; nothing where nothing is measured. */
+void rr_profile_pause(void);
+void rr_profile_resume(void);
 
 /** Enters a phase and returns the one that was left, for going back. */
 rr_phase rr_profile_enter(rr_phase phase);

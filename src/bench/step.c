@@ -63,24 +63,13 @@ static rr_status measure(rr_run *run, size_t wanted, measured *out) {
     return lowest(run->comm, &out->peak_gflops);
 }
 
-/*
- * Bytes that a step must move to and from memory however good its kernels are: weights, gradients and the state of the
- * optimiser once through the update, and the weights for forward and backward.
- */
-static double bytes_a_step(const rr_run *run) {
-    double params = (double)rr_params_scalars(&run->task->params);
-    double states = (double)run->optim.ops->states(&run->settings.optim);
-    return sizeof(float) * params * (2 + 1 + 2 * states + 2 + 2);
-}
-
 static void print(const rr_run *run, measured *m) {
     rr_record record = {0};
     rr_task_cost cost = run->task->ops->cost(run->task);
     double ranks = (double)rr_comm_size(run->comm), threads = (double)run->settings.dist.threads_per_rank;
     double least = INFINITY, median = rr_median(m->step_s, m->steps);
     for (size_t i = 0; i < m->steps; i++) least = fmin(least, m->step_s[i]);
-    double flop = 6 * cost.macs_per_target * cost.targets_per_step / ranks, peak = m->peak_gflops * threads;
-    double bound_s = 1e-9 * flop / peak + 1e-9 * bytes_a_step(run) / m->copy_gb_s;
+    rr_roofline roof = rr_run_roofline(run, m->peak_gflops, m->copy_gb_s);
     rr_record_text(&record, "bench", "step");
     rr_record_text(&record, "config", run->options->config_path);
     rr_record_text(&record, "cell", rr_cells[run->settings.model.cell]->name);
@@ -92,14 +81,14 @@ static void print(const rr_run *run, measured *m) {
     rr_record_number(&record, NULL, "step_ms", 1e3 * median);
     rr_record_number(&record, NULL, "step_ms_min", 1e3 * least);
     rr_record_number(&record, NULL, "tokens_per_s", cost.targets_per_step / median);
-    rr_record_number(&record, NULL, "gflops", 1e-9 * flop / median);
-    rr_record_number(&record, NULL, "fma_peak_gflops", peak);
-    rr_record_number(&record, NULL, "peak_fraction", 1e-9 * flop / median / peak);
+    rr_record_number(&record, NULL, "gflops", roof.gflop / median);
+    rr_record_number(&record, NULL, "fma_peak_gflops", roof.peak_gflops);
+    rr_record_number(&record, NULL, "peak_fraction", roof.gflop / median / roof.peak_gflops);
     rr_record_number(&record, NULL, "copy_gb_per_s", m->copy_gb_s);
-    rr_record_number(&record, NULL, "roofline_fraction", bound_s / median);
+    rr_record_number(&record, NULL, "roofline_fraction", roof.bound_s / median);
     rr_record_number(&record, NULL, "comm_exposed_ms", 1e3 * m->exposed_s);
     for (int p = 0; p < RR_PHASE_COUNT; p++)
-        rr_record_number(&record, "phases_ms", rr_phase_names[p], 1e3 * m->phases[p]);
+        rr_record_number(&record, "phases_ms", rr_phase_name((rr_phase)p), 1e3 * m->phases[p]);
     rr_record_print(&record);
 }
 

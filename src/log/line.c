@@ -96,7 +96,8 @@ static void gather(const rr_event *event, fields *all) {
     all->count = 0;
     add_progress(all, "step", event->step, event->total_steps, RANK_STEP);
     add_progress(all, "epoch", event->epoch, event->total_epochs, RANK_EPOCH);
-    for (size_t i = 0; i < event->scalar_count; i++) add_scalar(all, &event->scalars[i], &has_metric);
+    for (size_t i = 0; i < event->scalar_count; i++) /* "phases_ms.input_gemm" and the like are for files */
+        if (strchr(event->scalars[i].name, '.') == NULL) add_scalar(all, &event->scalars[i], &has_metric);
     if (event->total_steps > 0 && event->eta_s >= 0) {
         field *item = add(all, RANK_ETA);
         print_duration(item->text, sizeof item->text, event->eta_s);

@@ -105,13 +105,27 @@ static rr_status report(rr_run *run, rr_event_kind kind, const rr_scalar *scalar
     return rr_log_write(run->log, &event);
 }
 
+/* Milliseconds a step in every phase, since the last line of metrics; their sum is kept for the end. */
+static size_t phase_scalars(rr_run *run, rr_scalar *out) {
+    double seconds[RR_PHASE_COUNT];
+    if (!run->options->profile) return 0;
+    rr_profile_take(seconds);
+    for (int p = 0; p < RR_PHASE_COUNT; p++) {
+        out[p] = (rr_scalar){rr_phase_tags[p], 1e3 * seconds[p] / (double)run->interval_steps};
+        run->phase_s[p] += seconds[p];
+    }
+    run->profiled_steps += run->interval_steps;
+    return RR_PHASE_COUNT;
+}
+
 rr_status rr_run_report_step(rr_run *run, const rr_step_report *step) {
     double now = rr_clock_seconds(), elapsed_s = now - run->interval_start_s;
-    rr_scalar scalars[RR_TASK_METRICS + 8];
+    rr_scalar scalars[RR_TASK_METRICS + 8 + RR_PHASE_COUNT];
     size_t count = loss_scalars(run, step->loss, scalars);
     scalars[count++] = (rr_scalar){"lr", step->lr};
     scalars[count++] = (rr_scalar){"grad_norm", step->grad_norm};
     count += speed_scalars(run, elapsed_s, scalars + count);
+    count += phase_scalars(run, scalars + count);
     rr_status status = report(run, RR_EVENT_METRICS, scalars, count, elapsed_s);
     run->last_loss = step->loss;
     run->interval_start_s = now;

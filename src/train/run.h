@@ -2,6 +2,7 @@
 #ifndef RR_TRAIN_RUN_H
 #define RR_TRAIN_RUN_H
 
+#include "base/profile.h"
 #include "ckpt/store.h"
 #include "dist/control.h"
 #include "dist/reducer.h"
@@ -51,6 +52,10 @@ typedef struct rr_run {
     double interval_start_s, interval_targets, interval_exposed_s;
     uint64_t interval_steps;
     double last_loss; /* of the last line of metrics; NAN before the first */
+
+    /* with options->profile, on rank 0 */
+    double phase_s[RR_PHASE_COUNT];
+    uint64_t profiled_steps;
 } rr_run;
 
 /** Why the run leaves its loop early. */
@@ -104,6 +109,16 @@ rr_status rr_run_report_step(rr_run *run, const rr_step_report *step);
 rr_status rr_run_report_progress(rr_run *run); /* between two lines of metrics, for the progress line alone */
 rr_status rr_run_report_eval(rr_run *run, rr_split split, const rr_metric *metrics, size_t count);
 void rr_run_report_floors(rr_run *run, rr_split split, double loss); /* so that nobody takes noise for learning */
+
+/* roofline.c */
+typedef struct rr_roofline {
+    double gflop, gbytes;          /* of a step of one rank: 6 x multiply-adds of the matrices; what memory must move */
+    double peak_gflops, copy_gb_s; /* of a rank */
+    double bound_s;                /* one after the other */
+} rr_roofline;
+rr_roofline rr_run_roofline(const rr_run *run, double core_gflops, double copy_gb_s);
+void rr_run_report_profile(rr_run *run); /* the table at the end of a run with options->profile */
+
 rr_status rr_run_report_histograms(rr_run *run);
 rr_status rr_run_report_sample(rr_run *run);
 

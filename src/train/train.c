@@ -25,6 +25,7 @@ static rr_status validate(rr_run *run, bool *improved) {
     rr_progress *progress = &run->progress;
     *improved = false;
     double start = rr_clock_seconds();
+    rr_profile_pause();
     RR_TRY(rr_run_evaluate(run->task, run->comm, RR_SPLIT_VALID, NULL, metrics, &count));
     double loss = metrics[0].value;
     if (isnan(progress->best_loss) || loss < progress->best_loss) {
@@ -41,6 +42,7 @@ static rr_status validate(rr_run *run, bool *improved) {
         status = rr_run_report_eval(run, RR_SPLIT_VALID, metrics, count);
         if (status == RR_OK) status = rr_run_report_sample(run);
     }
+    rr_profile_resume();
     run->interval_start_s += rr_clock_seconds() - start; /* evaluation is not training time */
     return rr_comm_agree(run->comm, status);
 }
@@ -72,7 +74,9 @@ static rr_status after_step(rr_run *run, const rr_step_report *step, bool report
     if (due(number, run->settings.dist.check_every_steps)) RR_TRY(compare_parameters(run));
     bool evaluate = run->settings.eval.every > 0 ? due(number, run->settings.eval.every) : epoch_ended;
     if (evaluate && run->task->ops->eval_units(run->task, RR_SPLIT_VALID) > 0) RR_TRY(validate(run, &improved));
+    rr_profile_pause();
     if (improved || due(number, run->settings.ckpt.every_steps)) RR_TRY(rr_run_save(run, improved));
+    rr_profile_resume();
     return RR_OK;
 }
 
@@ -152,6 +156,7 @@ static rr_status loop(rr_run *run) {
         return RR_OK;
     }
     run->progress.finished = false;
+    if (run->options->profile && run->log != NULL) rr_profile_start();
     while (!is_done(run)) {
         const rr_position *at = &run->progress.position;
         bool report = due(at->step + 1, run->settings.log.every_steps) || at->step_in_epoch + 1 == run->steps_per_epoch;
@@ -160,6 +165,8 @@ static rr_status loop(rr_run *run) {
         if (step.stop != RR_GO_ON) return leave(run, step.stop);
         RR_TRY(after_step(run, &step, report));
     }
+    rr_profile_stop();
+    rr_run_report_profile(run);
     return finish(run);
 }
 

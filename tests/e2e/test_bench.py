@@ -1,0 +1,83 @@
+"""Benchmarks say what they measured, in numbers that fit together, and profiles add up."""
+
+import glob
+import json
+import os
+import unittest
+
+from harness import SOURCE, Case, read_metrics, run
+
+SMALL = ["--set", "model.hidden_size=48", "--set", "model.embedding_size=40", "--set", "data.vocab.max_size=300",
+         "--set", "train.global_batch_size=6", "--set", "train.bptt=9", "--steps", "6"]
+GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1}
+FIELDS = {"bench", "config", "cell", "world_size", "threads_per_rank", "params", "step_ms", "step_ms_min", "tokens_per_s",
+          "gflops", "fma_peak_gflops", "peak_fraction", "comm_exposed_ms", "phases_ms"}
+
+
+def config(name):
+    return os.path.join(SOURCE, "configs", "bench", name + ".yaml")
+
+
+class Bench(Case):
+    def bench(self, *arguments, ranks=None):
+        result = run(["bench", *arguments], ranks)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    def test_a_step_is_counted_in_numbers_that_fit_together(self):
+        for name in ("lstm-200", "gru-512", "rnn-1024"):
+            for ranks in (None, 2):
+                (record,) = self.bench("step", config(name), *SMALL, ranks=ranks)
+                self.assertLessEqual(FIELDS, record.keys())
+                world, layers = ranks or 1, 1 if "1024" in name else 2
+                self.assertEqual(record["world_size"], world)
+                gates = GATES[record["cell"]]
+                macs = gates * 48 * (40 + 48) + (layers - 1) * gates * 48 * 96 + 48 * 300
+                flop = 6 * macs * 6 * 9 / world
+                self.assertAlmostEqual(record["gflops"] / (1e-6 * flop / record["step_ms"]), 1, places=3)
+                self.assertAlmostEqual(record["tokens_per_s"] / (6 * 9 * 1e3 / record["step_ms"]), 1, places=3)
+                self.assertAlmostEqual(record["peak_fraction"] / (record["gflops"] / record["fma_peak_gflops"]), 1, places=3)
+                self.assertLessEqual(record["step_ms_min"], record["step_ms"])
+                self.assertGreater(sum(record["phases_ms"].values()), 0.5 * record["step_ms_min"])
+
+    def test_layers_alone_and_products(self):
+        (record,) = self.bench("cell", config("lstm-512"), *SMALL)
+        flop = 6 * 4 * 48 * (40 + 48 + 96) * 6 * 9
+        self.assertAlmostEqual(record["gflops"] / (1e-6 * flop / record["total_ms"]), 1, places=3)
+        self.assertLess(record["forward_ms"], record["total_ms"])
+        products = self.bench("gemm", config("lstm-512"), *SMALL[:-2])
+        self.assertEqual(len(products), 8)
+        for record in products:
+            self.assertGreater(record["gflops"], 0)
+            self.assertAlmostEqual(record["ratio"] / (record["gflops"] / record["openblas_gflops"]), 1, places=3)
+
+    def test_every_configuration_for_benchmarks_is_right(self):
+        found = glob.glob(os.path.join(SOURCE, "configs", "bench", "*.yaml"))
+        self.assertEqual(len(found), 12)
+        for path in found:
+            self.assertEqual(run(["info", path]).returncode, 0, path)
+
+    def test_wrong_usage_ends_with_2(self):
+        for arguments, words in ((["stepp", config("lstm-200")], "step"), (["step"], "CONFIG"), ([], "argument")):
+            result = run(["bench", *arguments])
+            self.assertEqual(result.returncode, 2)
+            self.assertIn(words, result.stderr)
+        self.assertEqual(run(["bench", "step", "missing.yaml"]).returncode, 2)
+
+
+class Profile(Case):
+    def test_phases_of_a_step_add_up_in_the_metrics_and_end_in_a_table(self):
+        result = self.train(ranks=2, options=["--profile"], log__every_steps=10)
+        lines = [line for line in read_metrics(self.run_folder) if line["split"] == "train"]
+        self.assertGreater(len(lines), 3)
+        for line in lines:
+            phases = {key: value for key, value in line.items() if key.startswith("phases_ms.")}
+            self.assertEqual(len(phases), 14)
+            self.assertLess(sum(phases.values()), 1.05 * 1e3 * line["step_s"] + 0.05)
+            self.assertGreater(phases["phases_ms.recurrent_backward"], 0)
+        self.assertIn("roofline", result.stdout)
+        self.assertNotIn("phases_ms", result.stdout)
+
+    def test_without_it_nothing_is_measured(self):
+        self.train(train__max_steps=5)
+        self.assertFalse(any(key.startswith("phases") for line in read_metrics(self.run_folder) for key in line))
