@@ -116,9 +116,9 @@ static rr_status prepare(rr_comm *comm, size_t max_count, size_t tag, rr_allredu
 static rr_status create(rr_comm *comm, size_t max_count, size_t tag, rr_allreduce **out) {
     rr_allreduce *op = NULL;
     rr_status status = rr_comm_agree(comm, prepare(comm, max_count, tag, &op));
-    if (status == RR_OK)
+    if (status == RR_OK && op != NULL)
         status = rr_window_open(comm, sizeof(flag_line) + 2 * op->half * sizeof(float), SPARE, &op->window);
-    if (status != RR_OK) {
+    if (status != RR_OK || op == NULL) {
         free_operation(op);
         return status;
     }
@@ -230,7 +230,7 @@ static size_t take_segment(rr_allreduce *op, size_t cost, size_t *work) {
 static void sum_segment(rr_allreduce *op, size_t *work) {
     size_t ranks = op->comm->local_size, mine = op->comm->local_rank;
     bool exchanged = op->ring != NULL; /* then the others get it afterwards */
-    size_t size = take_segment(op, exchanged ? ranks + 1 : 2 * ranks, work);
+    size_t size = take_segment(op, 1 + (exchanged ? ranks : 2 * ranks), work);
     rr_sum_ranks_into(op->arrays, ranks, op->cursor, size, exchanged ? mine : 0, exchanged ? mine + 1 : ranks);
     op->cursor += size;
 }

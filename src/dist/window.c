@@ -88,7 +88,7 @@ rr_status rr_window_open(rr_comm *comm, size_t bytes, size_t spare, rr_window *o
     rr_window window = {.mpi = MPI_WIN_NULL};
     size_t rounded = (bytes / PAGE + 1) * PAGE + PAGE; /* with room to align and shift */
     rr_status status = rr_comm_agree(comm, prepare(comm, rounded, spare, &window));
-    if (status != RR_OK) goto close_window;
+    if (status != RR_OK || window.parts == NULL) goto close_window;
     if (comm->local_size > 1) status = allocate(comm, rounded, &window);
     status = rr_comm_agree(comm, status);
     if (status != RR_OK) {
