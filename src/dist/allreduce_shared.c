@@ -30,7 +30,7 @@ enum {
     FEW = 256,                 /* floats over all ranks that each adds up for itself */
     FEW_ELSEWHERE = 16 * 1024, /* the same where values must be copied anyhow */
     WORK = 512 * 1024,         /* floats that one test may read or write: half a millisecond at 4 GB/s */
-    LINE = 16,                 /* floats of a cache line: slices begin there */
+    LINE = 16,                 /* floats of a cache line */
     IDLE_TESTS = 64,           /* without a change, then MPI gets a turn */
     SPARE = 1 << 20            /* bytes a rank left in /dev/shm */
 };
@@ -104,7 +104,7 @@ static rr_status prepare(rr_comm *comm, size_t max_count, size_t tag, rr_allredu
     op->half = max_count < half ? (max_count + LINE - 1) / LINE * LINE : half;
     rr_status status = op->arrays != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for an allreduce");
     if (status == RR_OK && comm->across != NULL)
-        status = rr_allreduce_ring.create(comm->across, max_count / comm->slices + 2 * LINE, tag, &op->ring);
+        status = rr_allreduce_ring.create(comm->across, max_count / comm->slices + 3 * LINE, tag, &op->ring);
     if (status != RR_OK) {
         free_operation(op);
         return status;
@@ -128,14 +128,14 @@ static rr_status create(rr_comm *comm, size_t max_count, size_t tag, rr_allreduc
 
 static bool works_in_place(const rr_allreduce *op) { return op->place.number > 0 && !op->alone; }
 
-/* Where slice s of the round begins: at a cache line of memory. */
+/*
+ * Where a slice of the round begins: at a cache line, if the values do. It does not depend on where they lie: which
+ * slice, and which chunk of the ring over nodes, a value is in decides the order in which it is added up.
+ */
 static size_t slice_begin(const rr_allreduce *op, size_t slice) {
-    size_t shift = op->place.offset % LINE, slices = op->comm->slices;
-    if (slice == 0) return 0;
+    size_t slices = op->comm->slices, lines = op->piece / LINE;
     if (slice >= slices) return op->piece;
-    size_t even = op->piece / slices * slice + op->piece % slices * slice / slices;
-    size_t begin = (even + shift + LINE / 2) / LINE * LINE;
-    return begin < shift ? 0 : begin - shift < op->piece ? begin - shift : op->piece;
+    return (lines / slices * slice + lines % slices * slice / slices) * LINE;
 }
 
 static void start_round(rr_allreduce *op) {

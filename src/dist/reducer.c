@@ -2,12 +2,15 @@
 
 #include <stdlib.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "dist/allreduces.h"
 #include "dist/comm_private.h"
 
 /* Sums under way at once. More would hide more latency, but every tick asks for each of them. */
 enum { SLOTS = 8 };
+
+enum { LINE = RR_ALIGN / sizeof(float) }; /* floats of a cache line */
 
 typedef struct grad_bucket {
     size_t begin, count; /* floats of the arena */
@@ -34,16 +37,18 @@ struct rr_reducer {
 
 /*
  * Cuts the arena into buckets; out may be NULL to count them. A bucket closes at the first cut at or beyond target
- * floats, or, where the parameter that ends there is itself larger, is divided into equal parts of at most target.
+ * floats, or, where the parameter that ends there is itself larger, is divided into equal parts of about target at
+ * most, which begin at cache lines unless they are tiny: slices of shared memory then do, too.
  */
 static size_t cut_buckets(const size_t *cuts, size_t cut_count, size_t target, grad_bucket *out) {
     size_t count = 0, begin = 0;
     for (size_t i = 0; i < cut_count; i++) {
         size_t size = cuts[i] - begin, parameter = cuts[i] - (i > 0 ? cuts[i - 1] : 0);
         if (size == 0 || (size < target && i + 1 < cut_count)) continue;
-        size_t parts = parameter > target ? (size - 1) / target + 1 : 1;
-        for (size_t part = 0; part < parts; part++, count++) {
-            size_t share = size / parts + (part < size % parts);
+        size_t parts = parameter > target ? (size - 1) / target + 1 : 1, unit = target < 64 * LINE ? 1 : LINE;
+        for (size_t part = 0, units = size / unit; part < parts; part++, count++) {
+            size_t share = (units / parts + (part < units % parts)) * unit;
+            if (part + 1 == parts) share = cuts[i] - begin;
             if (out != NULL) out[count] = (grad_bucket){.begin = begin, .count = share};
             begin += share;
         }

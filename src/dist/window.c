@@ -13,9 +13,9 @@
 static const char folder[] = "/dev/shm";
 
 /*
- * Parts of neighbours begin at different places of a page. Sums walk through all parts side by side, and where these lay
- * alike, lines of one would look like those of another to the first cache: seen to cost a factor of 8 on Zen, whose way
- * predictor compares hashes of addresses. 17 lines meet all 64 places in turn.
+ * Parts of neighbours begin at different places of a page. Sums walk through all parts side by side, and where these
+ * lay alike, lines of one would look like those of another to the first cache: seen to cost a factor of 8 on Zen, whose
+ * way predictor compares hashes of addresses. 17 lines meet all 64 places in turn.
  */
 enum { PAGE = 4096, HUGE_PAGE = 1 << 21, SHIFT = 17 * RR_ALIGN };
 

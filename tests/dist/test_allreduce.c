@@ -5,9 +5,22 @@
 
 #include "base/hash.h"
 #include "dist/allreduce.h"
+#include "dist/shared_memory.h"
 #include "ranks.h"
 
 enum { CANARY = 8 }; /* floats before and behind */
+
+/* Where the values lie: in memory of the rank's own; there, while others lie in a shared array; in a shared array. */
+typedef enum where { ELSEWHERE, BESIDE_A_POOL, IN_A_POOL, WHERES } where;
+
+/* Blocks in the pool are taken one after the other, on all ranks alike, until none is in use. */
+static struct {
+    where where;
+    rr_shared *shared;
+    size_t used, blocks, rounds;
+} pool;
+
+enum { POOL = 3 << 20 }; /* floats */
 
 typedef struct block {
     float *memory, *values;
@@ -15,11 +28,26 @@ typedef struct block {
 } block;
 
 static block make_block(size_t count) {
-    block b = {.memory = malloc((count + 2 * CANARY) * sizeof(float)), .count = count};
+    size_t size = count + 2 * CANARY;
+    block b = {.count = count};
+    if (pool.where == IN_A_POOL) {
+        if (pool.blocks++ == 0) pool.used = pool.rounds++ % 19; /* cache lines begin somewhere else each time */
+        if (pool.used + size <= POOL) b.memory = rr_shared_mine(pool.shared) + pool.used;
+        pool.used += size;
+    } else {
+        b.memory = malloc(size * sizeof(float));
+    }
     if (b.memory == NULL) MPI_Abort(MPI_COMM_WORLD, 1);
     b.values = b.memory + CANARY;
     for (size_t i = 0; i < CANARY; i++) b.memory[i] = b.values[count + i] = 4242;
     return b;
+}
+
+static void free_block(block *b) {
+    if (pool.where == IN_A_POOL)
+        pool.blocks--;
+    else
+        free(b->memory);
 }
 
 static float integer(size_t of_rank, size_t i) { return (float)((of_rank + 1) * (i % 1021)) - (float)(of_rank * 3); }
@@ -40,7 +68,21 @@ static size_t count_bad(const block *b) {
     return bad;
 }
 
-#define for_each_algorithm(ops) for (size_t a_ = 0; a_ < rr_allreduce_count && ((ops) = rr_allreduces[a_], 1); a_++)
+/* Collective: algorithm `index` of all, each with its values in all places, or false beyond the last. */
+static bool take_algorithm(size_t index, const rr_allreduce_ops **ops) {
+    if (index % rr_allreduce_count == 0) {
+        rr_shared_free(pool.shared);
+        pool.shared = NULL;
+        pool.where = (where)(index / rr_allreduce_count);
+        if (pool.where == WHERES) pool.where = ELSEWHERE;
+        if (pool.where != ELSEWHERE && rr_comm_shared_floats(comm, POOL, &pool.shared) != RR_OK)
+            MPI_Abort(MPI_COMM_WORLD, 1);
+    }
+    *ops = rr_allreduces[index % rr_allreduce_count];
+    return index < WHERES * rr_allreduce_count;
+}
+
+#define for_each_algorithm(ops) for (size_t a_ = 0; take_algorithm(a_, &(ops)); a_++)
 
 static void sums_of_integers_are_exact_for_any_count(void **state) {
     (void)state;
@@ -66,7 +108,7 @@ static void sums_of_integers_are_exact_for_any_count(void **state) {
             expect(ops->start(operation, b.values, b.count) == RR_OK);
             expect(ops->wait(operation) == RR_OK);
             expect(count_bad(&b) == 0);
-            free(b.memory);
+            free_block(&b);
         }
         ops->free(operation);
     }
@@ -88,7 +130,7 @@ static void an_operation_is_used_again_and_again(void **state) {
             expect(count_bad(&b) == 0);
             /* Asking again changes nothing. */
             expect(ops->test(operation, &done) == RR_OK && done);
-            free(b.memory);
+            free_block(&b);
         }
         ops->free(operation);
     }
@@ -131,7 +173,7 @@ static void several_operations_go_on_at_once_in_any_order(void **state) {
         for (size_t i = 0; i < AT_ONCE; i++) {
             expect(count_bad(&blocks[i]) == 0);
             ops->free(operations[i]);
-            free(blocks[i].memory);
+            free_block(&blocks[i]);
         }
     }
     settle();
@@ -160,7 +202,7 @@ static void all_ranks_get_the_same_bits_every_time(void **state) {
             expect(same_on_all(hash));
             expect(round == 0 || hash == first);
             first = hash;
-            free(b.memory);
+            free_block(&b);
         }
         ops->free(operation);
     }
@@ -186,7 +228,7 @@ static void sums_agree_with_mpi_allreduce(void **state) {
             bad += !(fabsf(b.values[i] - expected.values[i]) <= (float)ranks * 0x1p-23f * size.values[i]);
         expect(bad == 0);
         ops->free(operation);
-        free(b.memory), free(expected.memory), free(size.memory);
+        free_block(&b), free_block(&expected), free_block(&size);
     }
     settle();
 }
@@ -206,7 +248,7 @@ static void what_is_not_finite_reaches_all_ranks_and_no_other_element(void **sta
         expect(isnan(b.values[17]) && isinf(b.values[1000]));
         expect(count_bad(&b) == 2);
         ops->free(operation);
-        free(b.memory);
+        free_block(&b);
     }
     settle();
 }
@@ -225,20 +267,78 @@ static void ranks_that_come_late_are_waited_for(void **state) {
         expect(ops->wait(operation) == RR_OK);
         expect(count_bad(&b) == 0);
         ops->free(operation);
-        free(b.memory);
+        free_block(&b);
     }
     settle();
 }
 
 static void more_than_was_prepared_for_is_refused(void **state) {
     (void)state;
+    for (size_t a = 0; a < rr_allreduce_count; a++) {
+        rr_allreduce *operation = NULL;
+        const rr_allreduce_ops *ops = rr_allreduces[a];
+        if (strcmp(ops->name, "mpi") == 0) continue; /* it prepares nothing */
+        expect(ops->create(comm, 10, 4096, &operation) == RR_ERR_RUNTIME);
+        expect(ops->create(comm, 10, 1, &operation) == RR_OK);
+        expect(ops->start(operation, NULL, 11) == RR_ERR_RUNTIME);
+        ops->free(operation);
+    }
+    settle();
+}
+
+static const rr_allreduce_ops *find(const char *name) {
+    size_t a = 0;
+    while (strcmp(rr_allreduces[a]->name, name) != 0) a++;
+    return rr_allreduces[a];
+}
+
+/* Ranks of one node see what the others of it passed; nothing is written before all have. */
+static void ranks_that_pass_different_values_are_told(void **state) {
+    (void)state;
+    const rr_allreduce_ops *shared = find("shared");
+    enum { COUNT = 5000 };
+    const size_t local = rr_comm_local_size(comm);
+    rr_shared *array = NULL, *other = NULL;
+    expect(rr_comm_shared_floats(comm, COUNT + 1, &array) == RR_OK);
+    expect(rr_comm_shared_floats(comm, COUNT + 1, &other) == RR_OK);
+    float *plain = calloc(COUNT + 1, sizeof *plain);
+    bool last = rr_comm_local_rank(comm) == local - 1;
+    for (int way = 0; way < 4 && local == ranks && ranks > 1; way++) {
+        rr_allreduce *operation = NULL;
+        expect(shared->create(comm, COUNT, 0, &operation) == RR_OK);
+        float *values = rr_shared_mine(array);
+        if (last && way == 1) values++;                       /* another place */
+        if (last && way == 2) values = rr_shared_mine(other); /* another array */
+        if (last && way == 3) values = plain;
+        expect(shared->start(operation, values, last && way == 0 ? COUNT - 1 : COUNT) == RR_OK);
+        expect(shared->wait(operation) == RR_ERR_RUNTIME);
+        expect(strstr(rr_last_error(), "different values") != NULL);
+        shared->free(operation);
+    }
+    rr_shared_free(other);
+    rr_shared_free(array);
+    free(plain);
+    settle();
+}
+
+/* A test is called between time steps of the backward pass: it must not take all that there is to do at once. */
+static void a_long_sum_is_made_in_many_short_tests(void **state) {
+    (void)state;
+    const rr_allreduce_ops *shared = find("shared");
+    const size_t count = 4 << 20, local = rr_comm_local_size(comm);
     rr_allreduce *operation = NULL;
-    const rr_allreduce_ops *ring = rr_allreduces[0];
-    expect(strcmp(ring->name, "ring") == 0);
-    expect(ring->create(comm, 10, 4096, &operation) == RR_ERR_RUNTIME);
-    expect(ring->create(comm, 10, 1, &operation) == RR_OK);
-    expect(ring->start(operation, NULL, 11) == RR_ERR_RUNTIME);
-    ring->free(operation);
+    rr_shared *array = NULL;
+    expect(rr_comm_shared_floats(comm, count, &array) == RR_OK);
+    expect(shared->create(comm, count, 0, &operation) == RR_OK);
+    expect(shared->start(operation, rr_shared_mine(array), count) == RR_OK);
+    MPI_Barrier(MPI_COMM_WORLD); /* all have come, so the sums can begin */
+    size_t tests = 0, sums = 0;
+    for (bool done = ranks == 1; !done && !wrong; tests++) expect(shared->test(operation, &done) == RR_OK);
+    /* A rank reads its slice of all, and writes it to all, or on several nodes first to itself. */
+    if (ranks > 1) sums = count / local * (rr_comm_nodes(comm) == 1 ? 2 * local : local + 1);
+    expect(tests >= sums / (1 << 20));
+    shared->free(operation);
+    rr_shared_free(array);
     settle();
 }
 
@@ -275,6 +375,8 @@ static int run(void) {
         cmocka_unit_test(what_is_not_finite_reaches_all_ranks_and_no_other_element),
         cmocka_unit_test(ranks_that_come_late_are_waited_for),
         cmocka_unit_test(more_than_was_prepared_for_is_refused),
+        cmocka_unit_test(ranks_that_pass_different_values_are_told),
+        cmocka_unit_test(a_long_sum_is_made_in_many_short_tests),
         cmocka_unit_test(auto_is_a_function_of_bytes_ranks_and_nodes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "dist/control.h"
 #include "dist/reducer.h"
+#include "dist/shared_memory.h"
 #include "ranks.h"
 
 static const double float_mb = 4.0 / (1024 * 1024); /* bucket_mb of one float */
@@ -52,26 +53,22 @@ static void backward(rr_reducer *reducer, float *grads, const size_t *cuts, size
     fill(grads, written, count, step);
 }
 
-static void gradients_are_summed_whatever_is_ready_when(void **state) {
-    (void)state;
-    static const size_t cuts[] = {1, 3, 3, 700, 5000, 5001, 40000, 100003};
+/* All kinds of backward passes, bucket sizes and algorithms on one arena of gradients; grads: [cuts' end + 1]. */
+static void sum_whatever_is_ready_when(float *grads, const size_t *cuts, size_t cut_count) {
     static const double targets[] = {1000, 0.5, 7000, 1e6};
-    enum { CUTS = sizeof cuts / sizeof *cuts };
-    const size_t count = cuts[CUTS - 1];
-    float *grads = malloc((count + 1) * sizeof *grads);
     for (size_t t = 0; t < sizeof targets / sizeof *targets; t++)
         for (int allreduce = 0; allreduce <= (int)rr_allreduce_count; allreduce++) {
             /* Buckets of one float: only the first parameters, or there would be a hundred thousand. */
-            size_t cut_count = targets[t] < 1 ? 4 : CUTS, used = cuts[cut_count - 1];
+            size_t used_cuts = targets[t] < 1 ? 4 : cut_count, used = cuts[used_cuts - 1];
             rr_dist_config config = configure(targets[t], allreduce);
             rr_reducer *reducer = NULL;
             uint64_t random = rank * 17 + t;
-            expect(rr_reducer_create(comm, &config, grads, used, cuts, cut_count, &reducer) == RR_OK);
+            expect(rr_reducer_create(comm, &config, grads, used, cuts, used_cuts, &reducer) == RR_OK);
             for (size_t step = 0; step < 4 && reducer != NULL; step++) {
                 rr_reducer_times times;
                 grads[used] = 42;
                 rr_reducer_begin(reducer);
-                backward(reducer, grads, cuts, cut_count, step, &random);
+                backward(reducer, grads, cuts, used_cuts, step, &random);
                 expect(rr_reducer_finish(reducer, &times) == RR_OK);
                 expect(count_bad(grads, used, step) == 0);
                 expect(grads[used] == 42);
@@ -80,6 +77,18 @@ static void gradients_are_summed_whatever_is_ready_when(void **state) {
             }
             rr_reducer_free(reducer);
         }
+}
+
+static void gradients_are_summed_whatever_is_ready_when(void **state) {
+    (void)state;
+    static const size_t cuts[] = {1, 3, 3, 700, 5000, 5001, 40000, 100003};
+    enum { CUTS = sizeof cuts / sizeof *cuts };
+    float *grads = malloc((cuts[CUTS - 1] + 1) * sizeof *grads);
+    rr_shared *shared = NULL;
+    sum_whatever_is_ready_when(grads, cuts, CUTS);
+    expect(rr_comm_shared_floats(comm, cuts[CUTS - 1] + 1, &shared) == RR_OK);
+    sum_whatever_is_ready_when(rr_shared_mine(shared), cuts, CUTS);
+    rr_shared_free(shared);
     free(grads);
     settle();
 }
