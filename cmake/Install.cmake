@@ -32,9 +32,8 @@ endfunction()
 
 get_property(rooms GLOBAL PROPERTY RR_ROOMS)
 set(core_rooms ${rooms})
-list(REMOVE_ITEM core_rooms dist train)
-set(trainer_rooms ${rooms})
-list(REMOVE_ITEM trainer_rooms ${core_rooms})
+list(REMOVE_ITEM core_rooms dist train bench) # benchmarks are the program's alone
+set(trainer_rooms dist train)
 
 set(RINGRNN_PACKAGE_TRAINER OFF)
 rr_installed_library(ringrnn_core ringrnn_core core ROOMS ${core_rooms})

@@ -60,8 +60,8 @@ typedef struct pass {
     size_t rows;
     const float *x, *dy;
     float *y, *dx;
-    bool accumulate;  /* to dx */
-    bool adds;        /* to the gradient of the weight */
+    bool accumulate; /* to dx */
+    bool adds;       /* to the gradient of the weight */
     const rr_hooks *hooks;
 } pass;
 
@@ -125,8 +125,7 @@ static void backward_share(void *ctx, size_t thread, size_t threads) {
         rr_profile_enter(RR_PHASE_PACK);
         rr_strips_pack(rows, count, 0, SIZE_MAX, p->dy + first, out, dy_strips);
         rr_profile_enter(outer);
-        rr_strips_multiply(rows, count, in, dy_strips, linear->x_strips, 0, count, p->adds, grad + first * in,
-                           in);
+        rr_strips_multiply(rows, count, in, dy_strips, linear->x_strips, 0, count, p->adds, grad + first * in, in);
         if (linear->bias != (size_t)-1)
             rr_bias_backward(rows, count, p->dy + first, out, rr_param_grad(p->params, linear->bias) + first);
         rr_hooks_tick(hooks);

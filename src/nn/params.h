@@ -28,7 +28,7 @@ typedef struct rr_param {
     size_t fan_in; /* PyTorch's default bound is 1 / sqrt(fan_in); hidden_size for cells; 0: normal(0, 1) (embedding) */
     size_t gates;  /* cells: rows are `gates` blocks; else 1 */
     bool overwritten; /* its layer writes the first gradient of a step over what was there: nothing need be cleared */
-    int forget_gate; /* which block is the forget gate (bias_hh gets 0, bias_ih gets the constant); -1: none */
+    int forget_gate;  /* which block is the forget gate (bias_hh gets 0, bias_ih gets the constant); -1: none */
 } rr_param;
 
 /**
@@ -42,7 +42,7 @@ typedef struct rr_params {
     size_t total;     /* floats of an arena, padding between parameters included; padding stays 0 in every arena */
     float *values;    /* [total], or NULL until the owner sets it */
     float *grads;     /* [total], or NULL where nothing is trained */
-    bool *fresh;   /* [count]: the gradient holds nothing of this step yet, and what is there does not count */
+    bool *fresh;      /* [count]: the gradient holds nothing of this step yet, and what is there does not count */
     uint64_t version; /* raised by rr_params_changed: layers keep copies of the values in another order */
 } rr_params;
 

@@ -1,11 +1,14 @@
 """Benchmarks say what they measured, in numbers that fit together, and profiles add up."""
 
 import glob
+import importlib.util
 import json
 import os
+import subprocess
+import sys
 import unittest
 
-from harness import SOURCE, Case, read_metrics, run
+from harness import PROGRAM, SOURCE, Case, read_metrics, run
 
 SMALL = ["--set", "model.hidden_size=48", "--set", "model.embedding_size=40", "--set", "data.vocab.max_size=300",
          "--set", "train.global_batch_size=6", "--set", "train.bptt=9", "--steps", "6"]
@@ -63,6 +66,21 @@ class Bench(Case):
             self.assertEqual(result.returncode, 2)
             self.assertIn(words, result.stderr)
         self.assertEqual(run(["bench", "step", "missing.yaml"]).returncode, 2)
+
+
+    @unittest.skipIf(importlib.util.find_spec("torch") is None or len(os.sched_getaffinity(0)) < 2, "no torch, or one core")
+    def test_pytorch_takes_turns(self):
+        tiny = self.write("tiny.yaml", "task: {type: lm}\ndata: {vocab: {max_size: 50}}\n"
+                          "model: {cell: gru, embedding_size: 8, hidden_size: 12, num_layers: 2}\n"
+                          "train: {global_batch_size: 4, bptt: 5, max_epochs: 1}\n")
+        result = subprocess.run([sys.executable, os.path.join(SOURCE, "tools", "compare_pytorch"), "--ringrnn", PROGRAM,
+                                 "--turns", "2", "--steps", "3", "--json", tiny], capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        rows = [json.loads(line) for line in result.stdout.splitlines()]
+        self.assertEqual([row["ranks"] for row in rows], [1, 2])
+        for row in rows:
+            self.assertGreater(row["pytorch_tokens_per_s"], 0)
+            self.assertGreater(row["ringrnn_tokens_per_s"], 0)
 
 
 class Profile(Case):
