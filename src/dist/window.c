@@ -66,7 +66,8 @@ static rr_status prepare(rr_comm *comm, size_t bytes, size_t spare, rr_window *w
     window->parts = malloc(comm->local_size * sizeof *window->parts);
     if (window->parts == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the places of %zu ranks", comm->local_size);
     if (comm->local_size == 1) {
-        window->plain = aligned_alloc(bytes >= HUGE_PAGE ? HUGE_PAGE : RR_ALIGN, bytes);
+        size_t alignment = bytes >= HUGE_PAGE ? HUGE_PAGE : PAGE;
+        window->plain = aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
         if (window->plain == NULL) return rr_fail(RR_ERR_NOMEM, "%zu MiB of memory could not be had", bytes >> 20);
         window->parts[0] = window->plain;
     }
