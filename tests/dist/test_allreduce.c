@@ -137,6 +137,32 @@ static void an_operation_is_used_again_and_again(void **state) {
     settle();
 }
 
+/* Ranks that are ahead write the values of the next sum while others still add up this one. */
+static void a_sum_never_takes_values_of_the_next(void **state) {
+    (void)state;
+    static const size_t counts[] = {1, 40, 700, 9000};
+    const rr_allreduce_ops *ops;
+    uint64_t random = rank;
+    for_each_algorithm(ops) for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+        rr_allreduce *operation = NULL;
+        block b = make_block(counts[c]);
+        size_t bad = 0;
+        expect(ops->create(comm, b.count, 1, &operation) == RR_OK);
+        for (size_t round = 0; round < 60; round++) {
+            for (size_t i = 0; i < b.count; i++) b.values[i] = (float)(round * 100 + rank + i % 7);
+            expect(ops->start(operation, b.values, b.count) == RR_OK);
+            if (next_random(&random) % (4 * ranks) == 0) usleep(next_random(&random) % 1000);
+            expect(ops->wait(operation) == RR_OK);
+            for (size_t i = 0; i < b.count; i++)
+                bad += b.values[i] != (float)(ranks * (round * 100 + i % 7) + ranks * (ranks - 1) / 2);
+        }
+        expect(bad == 0);
+        ops->free(operation);
+        free_block(&b);
+    }
+    settle();
+}
+
 static void several_operations_go_on_at_once_in_any_order(void **state) {
     (void)state;
     enum { AT_ONCE = 12 };
@@ -369,6 +395,7 @@ static int run(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums_of_integers_are_exact_for_any_count),
         cmocka_unit_test(an_operation_is_used_again_and_again),
+        cmocka_unit_test(a_sum_never_takes_values_of_the_next),
         cmocka_unit_test(several_operations_go_on_at_once_in_any_order),
         cmocka_unit_test(all_ranks_get_the_same_bits_every_time),
         cmocka_unit_test(sums_agree_with_mpi_allreduce),
