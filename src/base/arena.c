@@ -7,11 +7,11 @@
 
 enum { HUGE_PAGE = 1 << 21 };
 
-static size_t round_up(size_t bytes) { return (bytes + RR_ALIGN - 1) / RR_ALIGN * RR_ALIGN; }
+static size_t round_to(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
 rr_status rr_arena_reserve(size_t bytes, rr_arena *out) {
-    size_t capacity = round_up(bytes > 0 ? bytes : 1);
-    void *base = aligned_alloc(capacity >= HUGE_PAGE ? HUGE_PAGE : RR_ALIGN, capacity);
+    size_t capacity = round_to(bytes > 0 ? bytes : 1, RR_ALIGN), page = capacity >= HUGE_PAGE ? HUGE_PAGE : RR_ALIGN;
+    void *base = aligned_alloc(page, round_to(capacity, page));
     if (base == NULL) return rr_fail(RR_ERR_NOMEM, "%zu MiB of memory could not be had", capacity >> 20);
 #ifdef MADV_HUGEPAGE
     madvise(base, capacity / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* fewer misses of the TLB; as good as it goes */
@@ -27,7 +27,7 @@ void rr_arena_release(rr_arena *arena) {
 }
 
 void *rr_arena_take(rr_arena *arena, size_t bytes) {
-    size_t offset = arena->used, size = round_up(bytes);
+    size_t offset = arena->used, size = round_to(bytes, RR_ALIGN);
     arena->used += size;
     if (arena->base == NULL) return NULL;
     if (arena->used > arena->capacity) {
