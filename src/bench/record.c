@@ -33,6 +33,8 @@ static void put_string(const char *text, rr_buffer *out) {
     rr_buffer_puts(out, "\"");
 }
 
+static bool is_whole(double value) { return fabs(value) < 1e15 && value == floor(value); }
+
 void rr_record_json(const rr_record *record, rr_buffer *out) {
     const char *group = NULL;
     rr_buffer_puts(out, "{");
@@ -51,7 +53,7 @@ void rr_record_json(const rr_record *record, rr_buffer *out) {
         if (record->fields[i].text != NULL)
             put_string(record->fields[i].text, out);
         else if (isfinite(record->fields[i].number))
-            rr_buffer_printf(out, "%.6g", record->fields[i].number);
+            rr_buffer_printf(out, is_whole(record->fields[i].number) ? "%.0f" : "%.6g", record->fields[i].number);
         else
             rr_buffer_puts(out, "null");
     }
@@ -67,7 +69,8 @@ static void print_lines(const rr_record *record) {
         if (record->fields[i].text != NULL)
             printf("  %-32s %s\n", name, record->fields[i].text);
         else
-            printf("  %-32s %.6g\n", name, record->fields[i].number);
+            printf(is_whole(record->fields[i].number) ? "  %-32s %.0f\n" : "  %-32s %.6g\n", name,
+                   record->fields[i].number);
     }
     printf("\n");
 }
