@@ -18,7 +18,7 @@ rr_status rr_bench_step(const rr_bench_options *options, int *argc, char ***argv
 /** The recurrent layers alone, forward and backward, with the sizes of a configuration. */
 rr_status rr_bench_cell(const rr_bench_options *options, int *argc, char ***argv);
 
-/** The matrix products of a step against OpenBLAS: with the sizes of a configuration, or usual ones without. */
+/** The matrix products of a step against OpenBLAS: with the sizes of a configuration. */
 rr_status rr_bench_gemm(const rr_bench_options *options, int *argc, char ***argv);
 
 /** Sums over ranks by every algorithm, and by MPI_Allreduce; needs several ranks, and no configuration. */

@@ -1,18 +1,14 @@
 /* The recurrent layers alone, forward and backward with the gradient of their input: what the cells' speed is known by.
  */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
-#include "base/file.h"
-#include "bench/bench.h"
+#include "bench/alone.h"
 #include "bench/record.h"
 #include "math/rates.h"
 #include "math/runtime.h"
 #include "nn/rnn.h"
-#include "train/train_config.h"
 
 enum { WARM_UP = 2, LEAST_TURNS = 5, MOST_TURNS = 1000 };
 static const double WANTED_S = 3;
@@ -138,31 +134,18 @@ static rr_status measure(const char *path, const rr_settings *settings, size_t w
     return RR_OK;
 }
 
-static rr_status bench(const rr_bench_options *options) {
-    rr_buffer text = {0};
-    rr_config *config = NULL;
-    rr_settings settings;
+static rr_status bench(const rr_bench_options *options, const rr_settings *settings) {
     rr_team *team = NULL;
     layers l = {0};
-    const char *path = options->train.config_path;
-    rr_status status = rr_file_read(path, &text);
-    if (status == RR_OK)
-        status = rr_settings_parse(path, rr_buffer_text(&text), text.length, options->train.overrides,
-                                   options->train.override_count, &config, &settings);
-    if (status == RR_OK) status = rr_math_open(1);
-    if (status == RR_OK) status = rr_team_create(settings.dist.threads_per_rank, &team);
-    if (status == RR_OK) status = open_layers(&settings, team, &l);
-    if (status == RR_OK) status = measure(path, &settings, options->steps, &l);
+    rr_status status = rr_team_create(settings->dist.threads_per_rank, &team);
+    if (status == RR_OK) status = open_layers(settings, team, &l);
+    if (status == RR_OK) status = measure(options->train.config_path, settings, options->steps, &l);
     close_layers(&l);
     rr_team_free(team);
-    rr_config_free(config);
-    rr_buffer_free(&text);
     return status;
 }
 
 rr_status rr_bench_cell(const rr_bench_options *options, int *argc, char ***argv) {
     (void)argc, (void)argv;
-    rr_status status = bench(options);
-    if (status != RR_OK) fprintf(stderr, "ringrnn: %s\n", rr_last_error());
-    return status;
+    return rr_bench_alone(options, bench);
 }

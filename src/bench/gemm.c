@@ -1,19 +1,14 @@
 /* The matrix products of a training step, by the program's own kernels and by OpenBLAS, taking turns. */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/file.h"
-#include "bench/bench.h"
+#include "bench/alone.h"
 #include "bench/record.h"
 #include "math/gemm.h"
 #include "math/panels.h"
 #include "math/rates.h"
-#include "math/runtime.h"
 #include "nn/cell.h"
-#include "train/train_config.h"
 
 enum { TURNS = 7, LEFT, RIGHT, RESULT, STRIPS_LEFT, STRIPS_RIGHT, BUFFERS };
 static const double TURN_S = 0.05; /* of each library in a turn */
@@ -126,7 +121,8 @@ static rr_status measure(const product *p) {
     return RR_OK;
 }
 
-static rr_status measure_config(const rr_settings *settings) {
+static rr_status measure_config(const rr_bench_options *options, const rr_settings *settings) {
+    (void)options;
     const rr_model_config *model = &settings->model;
     size_t H = model->hidden_size, GH = rr_cells[model->cell]->gates * H, E = model->embedding_size;
     size_t B = settings->train.global_batch_size, total = B * settings->train.bptt;
@@ -142,24 +138,7 @@ static rr_status measure_config(const rr_settings *settings) {
     return RR_OK;
 }
 
-static rr_status bench(const rr_bench_options *options) {
-    rr_buffer text = {0};
-    rr_config *config = NULL;
-    rr_settings settings;
-    rr_status status = rr_file_read(options->train.config_path, &text);
-    if (status == RR_OK)
-        status = rr_settings_parse(options->train.config_path, rr_buffer_text(&text), text.length,
-                                   options->train.overrides, options->train.override_count, &config, &settings);
-    if (status == RR_OK) status = rr_math_open(1);
-    if (status == RR_OK) status = measure_config(&settings);
-    rr_config_free(config);
-    rr_buffer_free(&text);
-    return status;
-}
-
 rr_status rr_bench_gemm(const rr_bench_options *options, int *argc, char ***argv) {
     (void)argc, (void)argv;
-    rr_status status = bench(options);
-    if (status != RR_OK) fprintf(stderr, "ringrnn: %s\n", rr_last_error());
-    return status;
+    return rr_bench_alone(options, measure_config);
 }

@@ -68,7 +68,8 @@ const rr_command rr_command_bench = {
         "  gemm               the matrix products of a step beside OpenBLAS's, on one core\n"
         "  allreduce          sums over ranks beside MPI_Allreduce, under mpirun and without CONFIG\n"
         "  --steps N          steps, or turns, to measure (default: a few seconds of them)\n"
-        "  --tune             allreduce: writes rows for the table that chooses algorithms (give it last: mpirun knows\n"
+        "  --tune             allreduce: writes rows for the table that chooses algorithms (give it last: mpirun "
+        "knows\n"
         "                     an option of this name and looks for its value)\n"
         "  --set key=value    overrides a key of CONFIG\n"
         "\nOne JSON object a line, or a table on a terminal. Times are medians over steps of the slowest rank.\n",
