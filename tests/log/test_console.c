@@ -48,17 +48,24 @@ static void a_run(rr_logger *log, int go_on) {
     rr_log_message(log, "saved");
 }
 
-static void log_in_child(scenario *run, int go_on) {
+static void log_to_stdout(scenario *run, int go_on) {
     rr_logger *log;
     if (rr_log_open(NULL, &config, 0, &log) != RR_OK) _exit(1);
     run(log, go_on);
     rr_log_close(log);
     fflush(stdout);
+}
+
+static void log_in_child(scenario *run, int go_on) {
+    log_to_stdout(run, go_on);
     _exit(0);
 }
 
-/* Reads until all writers are gone (a terminal then gives EIO) and collects the child. */
-static char *read_all(int fd, pid_t child) {
+static const char END = '\x1e'; /* of what a child writes to a terminal */
+
+/* Reads until END, or until all writers are gone (a terminal then gives EIO), closes `leave`, and collects the child.
+ */
+static char *read_until_end(int fd, int leave, pid_t child) {
     static char text[1 << 16];
     size_t length = 0;
     for (;;) {
@@ -66,22 +73,37 @@ static char *read_all(int fd, pid_t child) {
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) break;
         length += (size_t)got;
+        if (text[length - 1] == END) {
+            length--;
+            break;
+        }
     }
     text[length] = 0;
-    close(fd);
+    if (leave >= 0) close(leave);
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    close(fd);
     return text;
 }
 
+static char *read_all(int fd, pid_t child) { return read_until_end(fd, -1, child); }
+
+/* The child stays until all is read: when it goes, its terminal is hung up, and what was not read may be lost. */
 static char *on_terminal(int columns, scenario *run) {
     struct winsize size = {.ws_row = 25, .ws_col = (unsigned short)columns};
-    int fd;
+    int fd, leave[2];
+    assert_true(pipe(leave) == 0);
     pid_t child = forkpty(&fd, NULL, NULL, &size);
     assert_true(child >= 0);
-    if (child == 0) log_in_child(run, -1);
-    return read_all(fd, child);
+    if (child == 0) {
+        char none;
+        close(leave[1]);
+        log_to_stdout(run, -1);
+        _exit(write(STDOUT_FILENO, &END, 1) == 1 && read(leave[0], &none, 1) == 0 ? 0 : 1);
+    }
+    close(leave[0]);
+    return read_until_end(fd, leave[1], child);
 }
 
 static char *on_pipe(scenario *run) {
