@@ -90,18 +90,20 @@ static char *read_until_end(int fd, int leave, pid_t child) {
 static char *read_all(int fd, pid_t child) { return read_until_end(fd, -1, child); }
 
 /* The child stays until all is read: when it goes, its terminal is hung up, and what was not read may be lost. */
+static _Noreturn void log_in_terminal_child(scenario *run, int go_on, const int leave[2]) {
+    char none;
+    close(leave[1]);
+    log_to_stdout(run, go_on);
+    _exit(write(STDOUT_FILENO, &END, 1) == 1 && read(leave[0], &none, 1) == 0 ? 0 : 1);
+}
+
 static char *on_terminal(int columns, scenario *run) {
     struct winsize size = {.ws_row = 25, .ws_col = (unsigned short)columns};
     int fd, leave[2];
     assert_true(pipe(leave) == 0);
     pid_t child = forkpty(&fd, NULL, NULL, &size);
     assert_true(child >= 0);
-    if (child == 0) {
-        char none;
-        close(leave[1]);
-        log_to_stdout(run, -1);
-        _exit(write(STDOUT_FILENO, &END, 1) == 1 && read(leave[0], &none, 1) == 0 ? 0 : 1);
-    }
+    if (child == 0) log_in_terminal_child(run, -1, leave);
     close(leave[0]);
     return read_until_end(fd, leave[1], child);
 }
@@ -261,19 +263,21 @@ static void before_and_after_a_resize(rr_logger *log, int go_on) {
 static void a_window_that_shrinks_is_followed(void **state) {
     (void)state;
     struct winsize size = {.ws_row = 25, .ws_col = 120};
-    int fd, go_on[2];
+    int fd, go_on[2], leave[2];
     char first[4096];
     assert_int_equal(pipe(go_on), 0);
+    assert_int_equal(pipe(leave), 0);
     pid_t child = forkpty(&fd, NULL, NULL, &size);
     assert_true(child >= 0);
-    if (child == 0) log_in_child(before_and_after_a_resize, go_on[0]);
+    if (child == 0) log_in_terminal_child(before_and_after_a_resize, go_on[0], leave);
+    close(leave[0]);
     ssize_t got = read(fd, first, sizeof first - 1);
     assert_true(got > 100);
     size.ws_col = 40;
     assert_int_equal(ioctl(fd, TIOCSWINSZ, &size), 0);
     assert_int_equal(write(go_on[1], "x", 1), 1);
     size_t widest;
-    const char *shown = screen(read_all(fd, child), &widest);
+    const char *shown = screen(read_until_end(fd, leave[1], child), &widest);
     assert_true(widest > 10 && widest < 40);
     assert_non_null(strstr(shown, "message\n"));
     assert_non_null(strstr(shown, "step 200/1000"));
@@ -286,13 +290,20 @@ static void a_window_that_shrinks_is_followed(void **state) {
  * Runs in the child that has the final output.
  */
 static void relay(scenario *run) {
-    int fd;
+    int fd, leave[2];
     char block[4096];
+    if (pipe(leave) != 0) _exit(1);
     pid_t child = forkpty(&fd, NULL, NULL, NULL);
     if (child < 0) _exit(1);
-    if (child == 0) log_in_child(run, -1);
-    for (ssize_t got; (got = read(fd, block, sizeof block)) > 0 || (got < 0 && errno == EINTR);)
+    if (child == 0) log_in_terminal_child(run, -1, leave);
+    close(leave[0]);
+    for (ssize_t got; (got = read(fd, block, sizeof block)) > 0 || (got < 0 && errno == EINTR);) {
+        bool end = got > 0 && block[got - 1] == END;
+        if (end) got--;
         if (got > 0 && write(STDOUT_FILENO, block, (size_t)got) != got) _exit(1);
+        if (end) break;
+    }
+    close(leave[1]);
     int status;
     waitpid(child, &status, 0);
     _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
