@@ -3,20 +3,21 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "cli/cli.h"
 #include "config/config.h"
 
 typedef struct subject {
     const char *name;
     rr_status (*run)(const rr_bench_options *options, int *argc, char ***argv);
-    bool needs_config;
+    bool takes_config, needs_config, tunes;
 } subject;
 
-static const subject subjects[] = {{"step", rr_bench_step, true},
-                                   {"cell", rr_bench_cell, true},
-                                   {"gemm", rr_bench_gemm, true},
-                                   {"allreduce", rr_bench_allreduce, false}};
-enum { SUBJECTS = sizeof subjects / sizeof *subjects };
+static const subject subjects[] = {{.name = "step", .run = rr_bench_step, .takes_config = true, .needs_config = true},
+                                   {.name = "cell", .run = rr_bench_cell, .takes_config = true, .needs_config = true},
+                                   {.name = "gemm", .run = rr_bench_gemm, .takes_config = true},
+                                   {.name = "allreduce", .run = rr_bench_allreduce, .tunes = true}};
+enum { SUBJECTS = sizeof subjects / sizeof *subjects, MOST_STEPS = 1000000 };
 
 static rr_status find(const char *name, const subject **out) {
     const char *names[SUBJECTS];
@@ -26,13 +27,27 @@ static rr_status find(const char *name, const subject **out) {
         if (strcmp(name, names[i]) == 0) return RR_OK;
     }
     const char *nearest = rr_nearest(name, names, SUBJECTS);
-    return rr_fail(RR_ERR_INPUT, "unknown benchmark '%s'%s%s%s", name, nearest != NULL ? "; did you mean " : "",
-                   nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
+    if (nearest != NULL) return rr_fail(RR_ERR_INPUT, "unknown benchmark '%s'; did you mean %s?", name, nearest);
+    rr_buffer known = {0};
+    for (size_t i = 0; i < SUBJECTS; i++) rr_buffer_printf(&known, "%s%s", i > 0 ? ", " : "", names[i]);
+    rr_status status = rr_fail(RR_ERR_INPUT, "unknown benchmark '%s'; there are %s", name, rr_buffer_text(&known));
+    rr_buffer_free(&known);
+    return status;
 }
 
-static rr_status check_operands(const subject *chosen, size_t count) {
-    if (count == 2 && !chosen->needs_config) return rr_fail(RR_ERR_INPUT, "bench %s takes no CONFIG", chosen->name);
-    if (count == 1 && chosen->needs_config) return rr_fail(RR_ERR_INPUT, "bench %s needs a CONFIG", chosen->name);
+static rr_status check_use(const subject *chosen, const rr_cli_arguments *arguments, bool tune) {
+    bool config = arguments->operand_count > 1;
+    if (config && !chosen->takes_config) return rr_fail(RR_ERR_INPUT, "bench %s takes no CONFIG", chosen->name);
+    if (!config && chosen->needs_config) return rr_fail(RR_ERR_INPUT, "bench %s needs a CONFIG", chosen->name);
+    if (!config && arguments->override_count > 0)
+        return rr_fail(RR_ERR_INPUT, "--set overrides keys of a CONFIG, and none is given");
+    if (tune && !chosen->tunes) return rr_fail(RR_ERR_INPUT, "bench %s has no --tune", chosen->name);
+    return RR_OK;
+}
+
+static rr_status read_steps(const char *text, size_t *out) {
+    RR_TRY(rr_cli_size("steps", text, out));
+    if (*out > MOST_STEPS) return rr_fail(RR_ERR_INPUT, "--steps %s: must be at most %d", text, MOST_STEPS);
     return RR_OK;
 }
 
@@ -45,8 +60,8 @@ static rr_status run(int argc, char **argv) {
         {.name = "steps", .value = &steps}, {.name = "tune", .value = &tune, .flag = true}, {.name = NULL}};
     rr_status status = rr_cli_parse(argc, argv, known, 1, 2, &arguments);
     if (status == RR_OK) status = find(arguments.operands[0], &chosen);
-    if (status == RR_OK) status = check_operands(chosen, arguments.operand_count);
-    if (status == RR_OK && steps != NULL) status = rr_cli_size("steps", steps, &options.steps);
+    if (status == RR_OK) status = check_use(chosen, &arguments, tune != NULL);
+    if (status == RR_OK && steps != NULL) status = read_steps(steps, &options.steps);
     if (status != RR_OK) {
         fprintf(stderr, "ringrnn: %s\n", rr_last_error());
         return status;
@@ -63,11 +78,12 @@ const rr_command rr_command_bench = {
     .arguments = "WHAT [CONFIG] [options]",
     .help = "measures speed, with tokens drawn at random: no data files are read",
     .details =
-        "  step               whole training steps, alone or under mpirun\n"
-        "  cell               the recurrent layers alone, forward and backward, on one rank\n"
-        "  gemm               the matrix products of a step beside OpenBLAS's, on one core\n"
-        "  allreduce          sums over ranks beside MPI_Allreduce, under mpirun and without CONFIG\n"
-        "  --steps N          steps, or turns, to measure (default: a few seconds of them)\n"
+        "  step CONFIG        whole training steps, alone or under mpirun\n"
+        "  cell CONFIG        the recurrent layers alone, forward and backward, on one rank\n"
+        "  gemm [CONFIG]      the matrix products of a step beside those of other libraries, on one core;\n"
+        "                     without CONFIG those of LSTMs with 200, 650, 512 and 1024 units\n"
+        "  allreduce          sums over ranks beside MPI_Allreduce, under mpirun\n"
+        "  --steps N          steps, or turns, to measure (default, or 0: a few seconds of them)\n"
         "  --tune             allreduce: writes rows for the table that chooses algorithms (give it last: mpirun "
         "knows\n"
         "                     an option of this name and looks for its value)\n"

@@ -24,7 +24,7 @@ cli: bench train model task optim ckpt log dist data nn math config base'
 libraries='mpi.h: dist
 cblas.h: math
 openblas_config.h: math
-libxsmm.h: math
+libxsmm.h: math bench
 yaml.h: config'
 
 find src -name '*.[ch]' | sort | xargs awk -v rooms="$rooms" -v libraries="$libraries" '
