@@ -67,8 +67,11 @@ static void print(const rr_run *run, measured *m) {
     rr_record record = {0};
     rr_task_cost cost = run->task->ops->cost(run->task);
     double ranks = (double)rr_comm_size(run->comm), threads = (double)run->settings.dist.threads_per_rank;
-    double least = INFINITY, median = rr_median(m->step_s, m->steps);
-    for (size_t i = 0; i < m->steps; i++) least = fmin(least, m->step_s[i]);
+    double least = INFINITY, mean = 0, median = rr_median(m->step_s, m->steps);
+    for (size_t i = 0; i < m->steps; i++) {
+        least = fmin(least, m->step_s[i]);
+        mean += m->step_s[i] / (double)m->steps;
+    }
     rr_roofline roof = rr_run_roofline(run, m->peak_gflops, m->copy_gb_s);
     rr_record_text(&record, "bench", "step");
     rr_record_text(&record, "config", run->options->config_path);
@@ -80,6 +83,7 @@ static void print(const rr_run *run, measured *m) {
     rr_record_number(&record, NULL, "steps", (double)m->steps);
     rr_record_number(&record, NULL, "step_ms", 1e3 * median);
     rr_record_number(&record, NULL, "step_ms_min", 1e3 * least);
+    rr_record_number(&record, NULL, "step_ms_mean", 1e3 * mean); /* what the phases add up to */
     rr_record_number(&record, NULL, "tokens_per_s", cost.targets_per_step / median);
     rr_record_number(&record, NULL, "gflops", roof.gflop / median);
     rr_record_number(&record, NULL, "fma_peak_gflops", roof.peak_gflops);

@@ -24,9 +24,21 @@ rr_roofline rr_run_roofline(const rr_run *run, double core_gflops, double copy_g
     return roof;
 }
 
+/* Steps after the last line of metrics are in no line, but in the table. */
+static void take_the_rest(rr_run *run) {
+    double seconds[RR_PHASE_COUNT];
+    if (run->interval_steps == 0) return;
+    rr_profile_take(seconds);
+    for (int p = 0; p < RR_PHASE_COUNT; p++) run->phase_s[p] += seconds[p];
+    run->profiled_steps += run->interval_steps;
+    run->interval_steps = 0;
+}
+
 void rr_run_report_profile(rr_run *run) {
+    if (run->log == NULL || !run->options->profile) return;
+    take_the_rest(run);
+    if (run->profiled_steps == 0) return;
     double sum = 0, steps = (double)run->profiled_steps;
-    if (run->log == NULL || run->profiled_steps == 0) return;
     for (int p = 0; p < RR_PHASE_COUNT; p++) sum += run->phase_s[p];
     rr_buffer text = {0};
     rr_buffer_printf(&text, "phases of %.0f steps of rank 0 (evaluation and saving apart):\n", steps);

@@ -140,12 +140,14 @@ static rr_status finish(rr_run *run) {
 }
 
 static rr_status leave(rr_run *run, rr_stop stop) {
+    rr_profile_pause(); /* saving is not part of a step */
     RR_TRY(rr_run_save(run, false));
     rr_status status = run->store != NULL ? rr_store_flush(run->store) : RR_OK;
     RR_TRY(rr_comm_agree(run->comm, status));
     rr_log_message(run->log, "%s: saved at step %" PRIu64 "; the same command goes on from there",
                    stop == RR_STOP_TIME ? "train.max_minutes is over" : "stopped by a signal",
                    run->progress.position.step);
+    rr_run_report_profile(run);
     return rr_fail(RR_STOPPED, "stopped at step %" PRIu64, run->progress.position.step);
 }
 
@@ -165,8 +167,8 @@ static rr_status loop(rr_run *run) {
         if (step.stop != RR_GO_ON) return leave(run, step.stop);
         RR_TRY(after_step(run, &step, report));
     }
-    rr_profile_stop();
     rr_run_report_profile(run);
+    rr_profile_stop();
     return finish(run);
 }
 
