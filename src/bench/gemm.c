@@ -147,7 +147,7 @@ static rr_status check(size_t c, const product *p, const workspace *w) {
 }
 
 static void print(const char *config, const product *p, size_t count, size_t turns, double *rates, double peak) {
-    double medians[CONTESTANTS];
+    double medians[CONTESTANTS] = {0};
     for (size_t c = 0; c < count; c++) medians[c] = rr_median(&rates[c * turns], turns); /* sorted by it */
     rr_record record = {0};
     rr_record_text(&record, "bench", "gemm");
