@@ -11,6 +11,7 @@
 #include "bench/bench.h"
 #include "bench/record.h"
 #include "dist/shared_memory.h"
+#include "optim/clip.h"
 
 enum {
     LEAST = 4 << 10,
@@ -45,7 +46,7 @@ static float *values_of(const contest *c, size_t a) {
 
 static rr_status call(const contest *c, size_t a, size_t count) {
     if (a + 1 == c->contestants) return rr_allreduce_baseline(c->comm, values_of(c, a), count);
-    RR_TRY(rr_allreduces[a]->start(c->operations[a], values_of(c, a), count));
+    RR_TRY(rr_allreduces[a]->start(c->operations[a], RR_ALLREDUCE, values_of(c, a), count));
     return rr_allreduces[a]->wait(c->operations[a]);
 }
 
@@ -103,7 +104,8 @@ static rr_status measure_size(contest *c, size_t bytes, size_t s) {
     rr_status status = RR_OK;
     memset(c->operations, 0, sizeof c->operations);
     for (size_t a = 0; a + 1 < c->contestants && status == RR_OK; a++)
-        status = rr_comm_agree(c->comm, rr_allreduces[a]->create(c->comm, bytes / sizeof(float), a, &c->operations[a]));
+        status = rr_comm_agree(
+            c->comm, rr_allreduces[a]->create(c->comm, bytes / sizeof(float), RR_CLIP_PIECE, a, &c->operations[a]));
     if (status == RR_OK) status = contend(c, bytes, s);
     /* After a failure that not all ranks know of, the job ends with what it has. */
     for (size_t a = 0; a + 1 < c->contestants && (status == RR_OK || rr_comm_agreed(c->comm)); a++)

@@ -27,11 +27,11 @@ static void print_memory(const rr_loaded *loaded, size_t ranks) {
                        : rows;
     rr_arena measure = {0};
     loaded->task->ops->plan(loaded->task, &measure, micro, 0, rows, true);
-    double total = (double)(bytes * (2 + states) + measure.used);
+    double optimiser = (double)(bytes * states) / (settings->dist.shard_optimizer ? (double)ranks : 1);
+    double total = (double)(2 * bytes + measure.used) + optimiser;
     printf(
         "memory a rank     %.1f MiB: parameters %.1f, gradients %.1f, optimiser %.1f, activations of %zu rows %.1f\n",
-        mib(total), mib((double)bytes), mib((double)bytes), mib((double)(bytes * states)), micro,
-        mib((double)measure.used));
+        mib(total), mib((double)bytes), mib((double)bytes), mib(optimiser), micro, mib((double)measure.used));
 }
 
 static rr_status config_info(const rr_cli_arguments *arguments, size_t ranks) {

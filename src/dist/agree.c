@@ -12,7 +12,7 @@ bool rr_comm_agreed(const rr_comm *comm) { return comm->agreed; }
 static rr_status smallest(rr_comm *comm, uint64_t *values, int count, const char *what) {
     MPI_Request request;
     RR_TRY(rr_mpi_check(MPI_Iallreduce(MPI_IN_PLACE, values, count, MPI_UINT64_T, MPI_MIN, comm->mpi, &request), what));
-    return rr_mpi_wait(&request, what);
+    return rr_mpi_wait(&request, 0, what);
 }
 
 static rr_status broadcast_bytes(rr_comm *comm, size_t root, void *bytes, size_t length, const char *what) {
@@ -21,7 +21,7 @@ static rr_status broadcast_bytes(rr_comm *comm, size_t root, void *bytes, size_t
         MPI_Request request;
         RR_TRY(rr_mpi_check(MPI_Ibcast((char *)bytes + begin, (int)count, MPI_BYTE, (int)root, comm->mpi, &request),
                             what));
-        RR_TRY(rr_mpi_wait(&request, what));
+        RR_TRY(rr_mpi_wait(&request, 0, what));
     }
     return RR_OK;
 }
@@ -53,7 +53,7 @@ rr_status rr_comm_agree(rr_comm *comm, rr_status status) {
         MPI_Request request;
         RR_TRY(
             rr_mpi_check(MPI_Iallreduce(MPI_IN_PLACE, &failed, 1, MPI_UINT64_T, MPI_SUM, comm->mpi, &request), what));
-        RR_TRY(rr_mpi_wait(&request, what));
+        RR_TRY(rr_mpi_wait(&request, 0, what));
         RR_TRY(broadcast_bytes(comm, first, &shared, sizeof shared, what));
         status = (rr_status)shared.status;
         rr_fail(status, "rank %zu (%s): %s", first, comm->places[first].host, shared.message);
@@ -105,7 +105,7 @@ static rr_status gather(rr_comm *comm, const char *values, const size_t *counts,
                            ? MPI_Irecv(out + at + begin, count, MPI_BYTE, (int)rank, RR_TAG_GATHER, comm->mpi, &request)
                            : MPI_Isend(values + begin, count, MPI_BYTE, 0, RR_TAG_GATHER, comm->mpi, &request);
             RR_TRY(rr_mpi_check(code, what));
-            RR_TRY(rr_mpi_wait(&request, what));
+            RR_TRY(rr_mpi_wait(&request, 0, what));
         }
         at += bytes;
     }
@@ -133,7 +133,7 @@ static rr_status combine(rr_comm *comm, double *values, size_t count, double (*p
         MPI_Request request;
         status = rr_mpi_check(
             MPI_Iallgather(values + begin, (int)n, MPI_DOUBLE, all, (int)n, MPI_DOUBLE, comm->mpi, &request), what);
-        if (status == RR_OK) status = rr_mpi_wait(&request, what);
+        if (status == RR_OK) status = rr_mpi_wait(&request, 0, what);
         for (size_t i = 0; i < n && status == RR_OK; i++) {
             values[begin + i] = all[i];
             for (size_t rank = 1; rank < comm->size; rank++)
@@ -155,10 +155,23 @@ rr_status rr_comm_sum_doubles(rr_comm *comm, double *values, size_t count) {
     return combine(comm, values, count, sum, "adding over ranks");
 }
 
+rr_status rr_comm_sum_disjoint(rr_comm *comm, double *values, size_t count) {
+    static const char what[] = "putting parts of an array together";
+    if (comm->size == 1) return RR_OK;
+    for (size_t begin = 0; begin < count; begin += RR_PIECE / 2) {
+        size_t n = count - begin < RR_PIECE / 2 ? count - begin : RR_PIECE / 2;
+        MPI_Request request;
+        RR_TRY(rr_mpi_check(
+            MPI_Iallreduce(MPI_IN_PLACE, values + begin, (int)n, MPI_DOUBLE, MPI_SUM, comm->mpi, &request), what));
+        RR_TRY(rr_mpi_wait(&request, comm->timeout_s, what));
+    }
+    return RR_OK;
+}
+
 rr_status rr_comm_barrier(rr_comm *comm) {
     MPI_Request request;
     RR_TRY(rr_mpi_check(MPI_Ibarrier(comm->mpi, &request), "waiting for all ranks"));
-    return rr_mpi_wait(&request, "waiting for all ranks");
+    return rr_mpi_wait(&request, 0, "waiting for all ranks");
 }
 
 typedef struct ballot {
@@ -227,7 +240,7 @@ rr_status rr_comm_compare(rr_comm *comm, uint64_t value, const char *what) {
     MPI_Request request;
     status = rr_mpi_check(MPI_Iallgather(&value, 1, MPI_UINT64_T, values, 1, MPI_UINT64_T, comm->mpi, &request),
                           "comparing over ranks");
-    if (status == RR_OK) status = rr_mpi_wait(&request, "comparing over ranks");
+    if (status == RR_OK) status = rr_mpi_wait(&request, 0, "comparing over ranks");
     if (status == RR_OK) {
         status = name_odd_ranks(comm, values, values + comm->size, what);
         comm->agreed = true;

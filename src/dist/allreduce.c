@@ -36,6 +36,13 @@ const char *rr_allreduce_layout(size_t ranks, size_t nodes) {
     return names[find_layout(ranks, nodes)];
 }
 
+rr_range rr_range_of_units(size_t count, size_t unit, size_t part, size_t parts) {
+    size_t units = count / unit + (count % unit > 0), share = units / parts, rest = units % parts;
+    size_t begin = (share * part + (part < rest ? part : rest)) * unit;
+    size_t end = begin + (share + (part < rest)) * unit;
+    return (rr_range){begin < count ? begin : count, end < count ? end : count};
+}
+
 const rr_allreduce_ops *rr_allreduce_choose(size_t choice, size_t bytes, size_t ranks, size_t nodes) {
     if (choice != RR_ALLREDUCE_AUTO && choice <= rr_allreduce_count) return rr_allreduces[choice - 1];
     layout found = find_layout(ranks, nodes);

@@ -1,4 +1,5 @@
 /* MPI's own sum: the oracle that the others are tested against, the baseline they are measured against. */
+#include <limits.h>
 #include <stdlib.h>
 
 #include "dist/allreduces.h"
@@ -8,6 +9,9 @@ struct rr_allreduce {
     rr_comm *comm;
     MPI_Comm mpi; /* its own: MPI matches collectives by the order of their calls */
     MPI_Request request;
+    size_t unit;
+    int *counts, *begins; /* [size] what ranks own of values that are gathered */
+    rr_exchange exchange;
     float *values;
     size_t count, begin; /* pieces of at most RR_PIECE floats, one after the other; begin: of the one under way */
     bool under_way;
@@ -21,20 +25,32 @@ static bool fits(size_t bytes, size_t ranks, size_t nodes) {
 static void free_operation(rr_allreduce *operation) {
     if (operation == NULL) return;
     if (operation->mpi != MPI_COMM_NULL) MPI_Comm_free(&operation->mpi);
+    free(operation->counts);
+    free(operation->begins);
     free(operation);
 }
 
-static rr_status create(rr_comm *comm, size_t max_count, size_t tag, rr_allreduce **out) {
+/* Without communication. */
+static rr_status prepare(rr_comm *comm, size_t unit, rr_allreduce **out) {
+    rr_allreduce *operation = calloc(1, sizeof *operation);
+    if (operation == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for an allreduce");
+    *operation = (rr_allreduce){.comm = comm, .unit = unit, .mpi = MPI_COMM_NULL, .request = MPI_REQUEST_NULL};
+    operation->counts = malloc(comm->size * sizeof *operation->counts);
+    operation->begins = malloc(comm->size * sizeof *operation->begins);
+    *out = operation;
+    if (operation->counts != NULL && operation->begins != NULL) return RR_OK;
+    return rr_fail(RR_ERR_NOMEM, "no memory for an allreduce of %zu ranks", comm->size);
+}
+
+static rr_status create(rr_comm *comm, size_t max_count, size_t unit, size_t tag, rr_allreduce **out) {
     (void)max_count, (void)tag;
-    rr_allreduce *operation = malloc(sizeof *operation);
+    rr_allreduce *operation = NULL;
     /* All ranks must come to the collective below, or none. */
-    rr_status status =
-        rr_comm_agree(comm, operation != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for an allreduce"));
+    rr_status status = rr_comm_agree(comm, prepare(comm, unit, &operation));
     if (status != RR_OK || operation == NULL) {
-        free(operation);
+        free_operation(operation);
         return status;
     }
-    *operation = (rr_allreduce){.comm = comm, .mpi = MPI_COMM_NULL, .request = MPI_REQUEST_NULL};
     status = rr_mpi_check(MPI_Comm_dup(comm->mpi, &operation->mpi), "preparing an allreduce");
     if (status != RR_OK) {
         free_operation(operation);
@@ -44,6 +60,24 @@ static rr_status create(rr_comm *comm, size_t max_count, size_t tag, rr_allreduc
     return RR_OK;
 }
 
+static rr_range own(const rr_allreduce *operation, size_t count) {
+    return rr_range_of_units(count, operation->unit, operation->comm->rank, operation->comm->size);
+}
+
+static rr_status start_gather(rr_allreduce *operation) {
+    if (operation->count > INT_MAX)
+        return rr_fail(RR_ERR_RUNTIME, "%zu floats are too many for one MPI_Iallgatherv", operation->count);
+    for (size_t rank = 0; rank < operation->comm->size; rank++) {
+        rr_range range = rr_range_of_units(operation->count, operation->unit, rank, operation->comm->size);
+        operation->begins[rank] = (int)range.begin;
+        operation->counts[rank] = (int)(range.end - range.begin);
+    }
+    return rr_mpi_check(MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_FLOAT, operation->values, operation->counts,
+                                        operation->begins, MPI_FLOAT, operation->mpi, &operation->request),
+                        "starting MPI_Iallgatherv");
+}
+
+/* A scatter is a sum of all: MPI_Ireduce_scatter would add in another order. */
 static rr_status start_piece(rr_allreduce *operation) {
     size_t left = operation->count - operation->begin;
     int count = (int)(left < RR_PIECE ? left : RR_PIECE);
@@ -52,13 +86,14 @@ static rr_status start_piece(rr_allreduce *operation) {
                         "starting MPI_Iallreduce");
 }
 
-static rr_status start(rr_allreduce *operation, float *values, size_t count) {
+static rr_status start(rr_allreduce *operation, rr_exchange exchange, float *values, size_t count) {
     if (operation->under_way) return rr_fail(RR_ERR_RUNTIME, "this allreduce is under way already");
+    operation->exchange = exchange;
     operation->values = values;
     operation->count = count;
     operation->begin = 0;
     if (count == 0 || operation->comm->size == 1) return RR_OK;
-    RR_TRY(start_piece(operation));
+    RR_TRY(exchange == RR_ALLGATHER ? start_gather(operation) : start_piece(operation));
     operation->under_way = true;
     return RR_OK;
 }
@@ -67,10 +102,10 @@ static rr_status test(rr_allreduce *operation, bool *done) {
     *done = false;
     while (operation->under_way) {
         int piece_done = 0;
-        RR_TRY(rr_mpi_check(MPI_Test(&operation->request, &piece_done, MPI_STATUS_IGNORE), "in MPI_Iallreduce"));
+        RR_TRY(rr_mpi_check(MPI_Test(&operation->request, &piece_done, MPI_STATUS_IGNORE), "in a sum by MPI"));
         if (!piece_done) return RR_OK;
-        operation->begin +=
-            operation->count - operation->begin < RR_PIECE ? operation->count - operation->begin : RR_PIECE;
+        size_t left = operation->count - operation->begin;
+        operation->begin += left < RR_PIECE || operation->exchange == RR_ALLGATHER ? left : RR_PIECE;
         operation->under_way = operation->begin < operation->count;
         if (operation->under_way) RR_TRY(start_piece(operation));
     }
@@ -95,10 +130,12 @@ rr_status rr_allreduce_baseline(rr_comm *comm, float *values, size_t count) {
 }
 
 const rr_allreduce_ops rr_allreduce_mpi = {.name = "mpi",
-                                           .help = "MPI_Iallreduce",
+                                           .help =
+                                               "MPI_Iallreduce, or with a sharded optimiser MPI_Iallgatherv after it",
                                            .fits = fits,
                                            .create = create,
                                            .start = start,
+                                           .own = own,
                                            .test = test,
                                            .wait = wait_for,
                                            .free = free_operation};

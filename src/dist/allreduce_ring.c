@@ -8,6 +8,8 @@
  * segments, so that adding one overlaps receiving the next: segment k of step t may be sent as soon as segment k of
  * step t-1 has arrived. Both streams, of segments sent and received, are walked by cursors; a window of each is under
  * way at once. All messages of one operation go to one neighbour under one tag, and MPI keeps them in order.
+ *
+ * Either half can be had alone. After the reduce-scatter a rank holds the sum of chunk (rank + 1) mod N: its own.
  */
 #include <stdlib.h>
 
@@ -28,9 +30,10 @@ typedef struct cursor {
 struct rr_allreduce {
     rr_comm *comm;
     int left, right, tag;
-    size_t rank, ranks, steps; /* steps = 2 (ranks - 1) */
-    float *incoming;           /* [WINDOW, slot_size] partial sums from the left */
-    size_t slot_size;          /* floats */
+    size_t rank, ranks, unit;
+    size_t first, steps; /* of 0 .. 2 (ranks - 1): from first on, to steps - 1 */
+    float *incoming;     /* [WINDOW, slot_size] partial sums from the left */
+    size_t slot_size;    /* floats */
     size_t max_count;
 
     float *values; /* [count] */
@@ -53,14 +56,13 @@ static size_t chunk_received(const rr_allreduce *ring, size_t step) {
     return (ring->rank + 2 * ring->ranks - step - 1) % ring->ranks;
 }
 
-/* The first count % ranks chunks have one float more. */
-static size_t chunk_begin(const rr_allreduce *ring, size_t chunk) {
-    size_t rest = ring->count % ring->ranks;
-    return ring->count / ring->ranks * chunk + (chunk < rest ? chunk : rest);
+static rr_range range_of(const rr_allreduce *ring, size_t chunk) {
+    return rr_range_of_units(ring->count, ring->unit, chunk, ring->ranks);
 }
 
 static size_t chunk_size(const rr_allreduce *ring, size_t chunk) {
-    return ring->count / ring->ranks + (chunk < ring->count % ring->ranks);
+    rr_range range = range_of(ring, chunk);
+    return range.end - range.begin;
 }
 
 /* Steps over the chunks that are empty or at their end. */
@@ -79,9 +81,10 @@ static cursor next_of(const rr_allreduce *ring, cursor at, size_t (*chunk)(const
 
 /* Where a segment lies in values, and its size. */
 static float *locate(const rr_allreduce *ring, size_t chunk, size_t segment, size_t *size) {
-    size_t left = chunk_size(ring, chunk) - segment * SEGMENT;
+    rr_range range = range_of(ring, chunk);
+    size_t begin = range.begin + segment * SEGMENT, left = range.end - begin;
     *size = left < SEGMENT ? left : SEGMENT;
-    return ring->values + chunk_begin(ring, chunk) + segment * SEGMENT;
+    return ring->values + begin;
 }
 
 static bool is_reducing(const rr_allreduce *ring, size_t step) { return step < ring->ranks - 1; }
@@ -96,7 +99,7 @@ static rr_status post_receives(rr_allreduce *ring) {
         } else {
             /* A complete chunk lands where its partial sum was sent from, N-1 steps ago: MPI must be done with that. */
             cursor partial = {ring->receive.step - (ring->ranks - 1), ring->receive.segment};
-            if (!before(partial, ring->sent)) return RR_OK;
+            if (ring->first == 0 && !before(partial, ring->sent)) return RR_OK;
         }
         RR_TRY(rr_mpi_check(
             MPI_Irecv(to, (int)size, MPI_FLOAT, ring->left, ring->tag, ring->comm->mpi, &ring->receiving[slot]),
@@ -109,7 +112,7 @@ static rr_status post_receives(rr_allreduce *ring) {
 
 static rr_status post_sends(rr_allreduce *ring) {
     while (ring->send.step < ring->steps && ring->sends - ring->departures < WINDOW) {
-        if (ring->send.step > 0 && !before((cursor){ring->send.step - 1, ring->send.segment}, ring->received))
+        if (ring->send.step > ring->first && !before((cursor){ring->send.step - 1, ring->send.segment}, ring->received))
             return RR_OK;
         size_t size, slot = ring->sends % WINDOW;
         const float *from = locate(ring, chunk_sent(ring, ring->send.step), ring->send.segment, &size);
@@ -165,7 +168,7 @@ static void free_operation(rr_allreduce *ring) {
 }
 
 /* Without communication: a failure on one rank is the caller's to agree on. */
-static rr_status create(rr_comm *comm, size_t max_count, size_t tag, rr_allreduce **out) {
+static rr_status create(rr_comm *comm, size_t max_count, size_t unit, size_t tag, rr_allreduce **out) {
     if (tag >= RR_TAGS)
         return rr_fail(RR_ERR_RUNTIME, "tag %zu of an allreduce; allowed are 0 to %d", tag, RR_TAGS - 1);
     rr_allreduce *ring = calloc(1, sizeof *ring);
@@ -173,12 +176,12 @@ static rr_status create(rr_comm *comm, size_t max_count, size_t tag, rr_allreduc
     ring->comm = comm;
     ring->rank = comm->rank;
     ring->ranks = comm->size;
-    ring->steps = 2 * (comm->size - 1);
+    ring->unit = unit;
     ring->left = (int)((comm->rank + comm->size - 1) % comm->size);
     ring->right = (int)((comm->rank + 1) % comm->size);
     ring->tag = (int)tag;
     ring->max_count = max_count;
-    size_t chunk = max_count / comm->size + 1;
+    size_t chunk = (max_count / unit / comm->size + 1) * unit; /* the largest: of any count, the first */
     ring->slot_size = chunk < SEGMENT ? (chunk + 15) / 16 * 16 : SEGMENT;
     if (ring->ranks > 1) ring->incoming = aligned_alloc(RR_ALIGN, WINDOW * ring->slot_size * sizeof *ring->incoming);
     if (ring->ranks > 1 && ring->incoming == NULL) {
@@ -189,15 +192,21 @@ static rr_status create(rr_comm *comm, size_t max_count, size_t tag, rr_allreduc
     return RR_OK;
 }
 
-static rr_status start(rr_allreduce *ring, float *values, size_t count) {
+static rr_range own(const rr_allreduce *ring, size_t count) {
+    return rr_range_of_units(count, ring->unit, (ring->rank + 1) % ring->ranks, ring->ranks);
+}
+
+static rr_status start(rr_allreduce *ring, rr_exchange exchange, float *values, size_t count) {
     if (ring->under_way) return rr_fail(RR_ERR_RUNTIME, "this allreduce is under way already");
     if (count > ring->max_count)
         return rr_fail(RR_ERR_RUNTIME, "an allreduce of %zu floats was prepared for %zu", count, ring->max_count);
     ring->values = values;
     ring->count = count;
     if (ring->ranks == 1) return RR_OK;
-    ring->receive = ring->received = normal(ring, (cursor){0, 0}, chunk_received);
-    ring->send = ring->sent = normal(ring, (cursor){0, 0}, chunk_sent);
+    ring->first = exchange == RR_ALLGATHER ? ring->ranks - 1 : 0;
+    ring->steps = exchange == RR_REDUCE_SCATTER ? ring->ranks - 1 : 2 * (ring->ranks - 1);
+    ring->receive = ring->received = normal(ring, (cursor){ring->first, 0}, chunk_received);
+    ring->send = ring->sent = normal(ring, (cursor){ring->first, 0}, chunk_sent);
     ring->receives = ring->arrivals = ring->sends = ring->departures = 0;
     ring->under_way = true;
     RR_TRY(post_receives(ring));
@@ -235,6 +244,7 @@ const rr_allreduce_ops rr_allreduce_ring = {.name = "ring",
                                             .fits = fits,
                                             .create = create,
                                             .start = start,
+                                            .own = own,
                                             .test = test,
                                             .wait = wait_for,
                                             .free = free_operation};

@@ -1,14 +1,17 @@
 /*
  * Sums through memory that the ranks of a node share: no message is sent there, and nothing copied.
  *
- * An operation goes in rounds, mostly one. In each, ranks say that their values are there, and where; when all have,
- * every rank adds up its slice over all ranks and writes the sum to all of them; when all have done that, the round is
- * over. What does not lie in an array that the ranks share (shared_memory.h) goes in several rounds through a buffer of
- * the operation. Where there is little to add, every rank puts it into its buffer and adds up all for itself: one wait
- * instead of two.
+ * Values are cut into slices, one for a rank. An operation goes in rounds, mostly one. In each, ranks say that their
+ * values are there, and where; when all have, every rank adds up its slice over all ranks and writes the sum to all of
+ * them; when all have done that, the round is over. A reduce-scatter leaves the sum where it is, an allgather only
+ * writes. What does not lie in an array that the ranks share (shared_memory.h) goes in several rounds, a piece of each
+ * slice at a time, through a buffer of the operation. Where there is little to add, every rank puts it into its buffer
+ * and adds up all for itself: one wait instead of two.
  *
  * On several nodes the sum of a slice over the node goes through a ring of the ranks that have this slice on all nodes,
- * before it is written to the others. The smallest node has a rank for each slice; further ranks of others only wait.
+ * before it is written to the others: halves of that ring for halves of the sum. The smallest node has a rank for each
+ * slice; further ranks of others only wait. Values must then lie in a shared array: pieces would go through the ring in
+ * another order than the whole.
  *
  * A line of flags a rank, of which it alone is the writer; they count rounds and never go back. Buffers and what is
  * said of a round have two halves, used in turns: a rank that writes into a half has seen all ranks come to the round
@@ -37,7 +40,7 @@ enum {
 
 /* What a rank says of its values in a round; it must be the same for all. */
 typedef struct statement {
-    uint64_t count, array, offset; /* array: its number, 0 for values elsewhere */
+    uint64_t count, array, offset; /* array: 4 times its number, 0 for values elsewhere, + the exchange */
 } statement;
 
 typedef struct flag_line {
@@ -53,20 +56,20 @@ typedef enum phase { IDLE, ARRIVING, SUMMING, EXCHANGING, SPREADING, FINISHING }
 struct rr_allreduce {
     rr_comm *comm;
     rr_window window; /* a part: flag_line, [2, half] floats */
-    size_t max_count, half;
+    size_t max_count, unit, half;
     rr_allreduce *ring; /* of this slice over nodes; NULL on one node, and without a slice */
     float **arrays;     /* [local_size] the round's values as this rank sees them */
 
     uint64_t round;
     phase phase;
+    rr_exchange exchange;
     float *values; /* [count] */
     size_t count;
     rr_shared_place place; /* number 0: elsewhere */
     bool alone;            /* every rank adds up all for itself */
-    size_t begin, piece;   /* of values, in this round */
-    size_t first, last;    /* this rank's slice of the piece */
-    size_t cursor;
-    size_t seen; /* local ranks that have come as far */
+    size_t done, step;     /* floats of each slice: in the rounds before; at most in one */
+    size_t size, cursor;   /* of this rank's slice in this round; how much of that is done */
+    size_t seen;           /* local ranks that have come as far */
     size_t idle;
 };
 
@@ -93,18 +96,20 @@ static void free_operation(rr_allreduce *op) {
 }
 
 /* What one rank does alone. */
-static rr_status prepare(rr_comm *comm, size_t max_count, size_t tag, rr_allreduce **out) {
+static rr_status prepare(rr_comm *comm, size_t max_count, size_t unit, size_t tag, rr_allreduce **out) {
     if (tag >= RR_TAGS)
         return rr_fail(RR_ERR_RUNTIME, "tag %zu of an allreduce; allowed are 0 to %d", tag, RR_TAGS - 1);
     rr_allreduce *op = calloc(1, sizeof *op);
     if (op == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for an allreduce");
-    *op = (rr_allreduce){.comm = comm, .max_count = max_count, .window = {.mpi = MPI_WIN_NULL}};
+    *op = (rr_allreduce){.comm = comm, .max_count = max_count, .unit = unit, .window = {.mpi = MPI_WIN_NULL}};
     op->arrays = malloc(comm->local_size * sizeof *op->arrays);
     size_t half = rr_shared_any(comm) ? SHARED_HALF : HALF;
     op->half = max_count < half ? (max_count + LINE - 1) / LINE * LINE : half;
+    if (op->half < comm->slices * LINE) op->half = comm->slices * LINE;
     rr_status status = op->arrays != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for an allreduce");
     if (status == RR_OK && comm->across != NULL)
-        status = rr_allreduce_ring.create(comm->across, max_count / comm->slices + 3 * LINE, tag, &op->ring);
+        status =
+            rr_allreduce_ring.create(comm->across, (max_count / unit / comm->slices + 1) * unit, unit, tag, &op->ring);
     if (status != RR_OK) {
         free_operation(op);
         return status;
@@ -113,9 +118,9 @@ static rr_status prepare(rr_comm *comm, size_t max_count, size_t tag, rr_allredu
     return RR_OK;
 }
 
-static rr_status create(rr_comm *comm, size_t max_count, size_t tag, rr_allreduce **out) {
+static rr_status create(rr_comm *comm, size_t max_count, size_t unit, size_t tag, rr_allreduce **out) {
     rr_allreduce *op = NULL;
-    rr_status status = rr_comm_agree(comm, prepare(comm, max_count, tag, &op));
+    rr_status status = rr_comm_agree(comm, prepare(comm, max_count, unit, tag, &op));
     if (status == RR_OK && op != NULL)
         status = rr_window_open(comm, sizeof(flag_line) + 2 * op->half * sizeof(float), SPARE, &op->window);
     if (status != RR_OK || op == NULL) {
@@ -128,58 +133,107 @@ static rr_status create(rr_comm *comm, size_t max_count, size_t tag, rr_allreduc
 
 static bool works_in_place(const rr_allreduce *op) { return op->place.number > 0 && !op->alone; }
 
-/*
- * Where a slice of the round begins: at a cache line, if the values do. It does not depend on where they lie: which
- * slice, and which chunk of the ring over nodes, a value is in decides the order in which it is added up.
- */
-static size_t slice_begin(const rr_allreduce *op, size_t slice) {
-    size_t slices = op->comm->slices, lines = op->piece / LINE;
-    if (slice >= slices) return op->piece;
-    return (lines / slices * slice + lines % slices * slice / slices) * LINE;
+static rr_range slice_of(const rr_allreduce *op, size_t local_rank) {
+    if (local_rank >= op->comm->slices) return (rr_range){op->count, op->count};
+    return rr_range_of_units(op->count, op->unit, local_rank, op->comm->slices);
+}
+
+/* What of a slice this round is about. */
+static rr_range piece_of(const rr_allreduce *op, size_t local_rank) {
+    rr_range slice = slice_of(op, local_rank);
+    size_t size = slice.end - slice.begin, begin = op->done < size ? op->done : size;
+    size_t left = size - begin;
+    return (rr_range){slice.begin + begin, slice.begin + begin + (left < op->step ? left : op->step)};
+}
+
+/* Whose slices a rank hands in, and takes back when they are done. */
+static bool gives(const rr_allreduce *op, size_t local_rank) {
+    return op->exchange != RR_ALLGATHER || local_rank == op->comm->local_rank;
+}
+
+static bool takes(const rr_allreduce *op, size_t local_rank) {
+    return op->exchange != RR_REDUCE_SCATTER || local_rank == op->comm->local_rank;
+}
+
+static void fill_buffer(const rr_allreduce *op) {
+    float *buffer = buffer_of(op, op->comm->local_rank);
+    if (op->alone) memcpy(buffer, op->values, op->count * sizeof *buffer);
+    for (size_t rank = 0; rank < op->comm->slices && !op->alone; rank++) {
+        rr_range piece = piece_of(op, rank);
+        if (gives(op, rank))
+            memcpy(buffer + rank * op->step, op->values + piece.begin, (piece.end - piece.begin) * sizeof *buffer);
+    }
+}
+
+static void empty_buffer(const rr_allreduce *op) {
+    const float *buffer = buffer_of(op, op->comm->local_rank);
+    for (size_t rank = 0; rank < op->comm->slices; rank++) {
+        rr_range piece = piece_of(op, rank);
+        if (takes(op, rank))
+            memcpy(op->values + piece.begin, buffer + rank * op->step, (piece.end - piece.begin) * sizeof *buffer);
+    }
+}
+
+/* Where this rank's slice of the round begins in the memory of another. */
+static float *slice_in(const rr_allreduce *op, size_t local_rank) {
+    size_t mine = op->comm->local_rank;
+    if (op->alone) return buffer_of(op, local_rank);
+    if (!works_in_place(op)) return buffer_of(op, local_rank) + (mine < op->comm->slices ? mine * op->step : 0);
+    return rr_shared_of(op->place.shared, local_rank) + op->place.offset + piece_of(op, mine).begin;
 }
 
 static void start_round(rr_allreduce *op) {
-    const rr_comm *comm = op->comm;
-    size_t left = op->count - op->begin;
-    bool in_place = works_in_place(op);
-    op->piece = in_place || left < op->half ? left : op->half;
-    if (!in_place) memcpy(buffer_of(op, comm->local_rank), op->values + op->begin, op->piece * sizeof *op->values);
-    op->first = op->cursor = slice_begin(op, comm->local_rank);
-    op->last = slice_begin(op, comm->local_rank + 1);
-    op->seen = 0;
+    size_t mine = op->comm->local_rank;
+    rr_range piece = piece_of(op, mine);
+    if (!works_in_place(op)) fill_buffer(op);
+    op->size = piece.end - piece.begin;
+    op->cursor = op->seen = 0;
     op->phase = ARRIVING;
-    flag_line *mine = line_of(op, comm->local_rank);
-    mine->said[op->round % 2] = (statement){.count = op->count, .array = op->place.number, .offset = op->place.offset};
-    atomic_store_explicit(&mine->arrived, op->round + 1, memory_order_release);
+    flag_line *line = line_of(op, mine);
+    line->said[op->round % 2] = (statement){
+        .count = op->count, .array = 4 * op->place.number + (uint64_t)op->exchange, .offset = op->place.offset};
+    atomic_store_explicit(&line->arrived, op->round + 1, memory_order_release);
 }
 
-static rr_status start(rr_allreduce *op, float *values, size_t count) {
+static rr_range own(const rr_allreduce *op, size_t count) {
+    size_t slices = op->comm->slices, mine = op->comm->local_rank;
+    if (mine >= slices) return (rr_range){count, count};
+    rr_range slice = rr_range_of_units(count, op->unit, mine, slices);
+    if (op->ring == NULL) return slice;
+    rr_range part = rr_allreduce_ring.own(op->ring, slice.end - slice.begin);
+    return (rr_range){slice.begin + part.begin, slice.begin + part.end};
+}
+
+static rr_status start(rr_allreduce *op, rr_exchange exchange, float *values, size_t count) {
     const rr_comm *comm = op->comm;
     if (op->phase != IDLE) return rr_fail(RR_ERR_RUNTIME, "this allreduce is under way already");
     if (count > op->max_count)
         return rr_fail(RR_ERR_RUNTIME, "an allreduce of %zu floats was prepared for %zu", count, op->max_count);
     if (comm->size == 1 || count == 0) return RR_OK;
+    op->exchange = exchange;
     op->values = values;
     op->count = count;
-    op->begin = 0;
-    op->idle = 0;
+    op->done = op->idle = 0;
     op->place = (rr_shared_place){0};
     bool in_place = rr_shared_find(comm, values, count, &op->place);
+    if (!in_place && comm->nodes > 1)
+        return rr_fail(RR_ERR_RUNTIME, "on several nodes `shared` sums only what lies in memory that ranks share");
     size_t few = in_place ? FEW : FEW_ELSEWHERE;
-    op->alone = comm->nodes == 1 && count * comm->local_size <= few && count <= op->half;
+    op->alone = exchange != RR_ALLGATHER && comm->nodes == 1 && count * comm->local_size <= few && count <= op->half;
+    op->step = in_place || op->alone ? count : op->half / comm->slices / LINE * LINE;
     start_round(op);
     return RR_OK;
 }
 
 static rr_status check_statement(const rr_allreduce *op, size_t local_rank) {
+    const statement *mine = &line_of(op, op->comm->local_rank)->said[op->round % 2];
     const statement *said = &line_of(op, local_rank)->said[op->round % 2];
-    if (said->count == op->count && said->array == op->place.number && said->offset == op->place.offset) return RR_OK;
-    return rr_fail(
-        RR_ERR_RUNTIME,
-        "ranks started an allreduce with different values: %zu floats at %zu of array %zu on local rank %zu, "
-        "%zu floats at %zu of array %zu on %zu",
-        op->count, op->place.offset, op->place.number, op->comm->local_rank, (size_t)said->count, (size_t)said->offset,
-        (size_t)said->array, local_rank);
+    if (said->count == mine->count && said->array == mine->array && said->offset == mine->offset) return RR_OK;
+    return rr_fail(RR_ERR_RUNTIME,
+                   "ranks started an exchange with different values: %zu floats at %zu of array %zu on local rank %zu, "
+                   "%zu floats at %zu of array %zu on %zu",
+                   (size_t)mine->count, (size_t)mine->offset, (size_t)mine->array / 4, op->comm->local_rank,
+                   (size_t)said->count, (size_t)said->offset, (size_t)said->array / 4, local_rank);
 }
 
 /* Sets *here if all ranks of the node have come to this round. */
@@ -188,8 +242,7 @@ static rr_status see_arrivals(rr_allreduce *op, bool *here) {
         flag_line *line = line_of(op, op->seen);
         if (atomic_load_explicit(&line->arrived, memory_order_acquire) <= op->round) return RR_OK;
         RR_TRY(check_statement(op, op->seen));
-        op->arrays[op->seen] =
-            works_in_place(op) ? rr_shared_of(op->place.shared, op->seen) + op->place.offset : buffer_of(op, op->seen);
+        op->arrays[op->seen] = slice_in(op, op->seen);
     }
     *here = true;
     return RR_OK;
@@ -204,9 +257,10 @@ static bool see_ends(rr_allreduce *op) {
 }
 
 static void end_round(rr_allreduce *op) {
+    rr_range largest = slice_of(op, 0);
     op->round++;
-    op->begin += op->piece;
-    if (op->begin < op->count)
+    op->done += op->step;
+    if (op->done < largest.end - largest.begin)
         start_round(op);
     else
         op->phase = IDLE;
@@ -221,7 +275,7 @@ static void end_slice(rr_allreduce *op) {
 
 /* The next part of the slice, and as much of it as *work allows; each float costs `cost` of that. */
 static size_t take_segment(rr_allreduce *op, size_t cost, size_t *work) {
-    size_t most = *work / cost / LINE * LINE, left = op->last - op->cursor;
+    size_t most = *work / cost / LINE * LINE, left = op->size - op->cursor;
     size_t size = left < most ? left : most > LINE ? most : left < LINE ? left : LINE;
     *work -= *work < size * cost ? *work : size * cost;
     return size;
@@ -229,9 +283,9 @@ static size_t take_segment(rr_allreduce *op, size_t cost, size_t *work) {
 
 static void sum_segment(rr_allreduce *op, size_t *work) {
     size_t ranks = op->comm->local_size, mine = op->comm->local_rank;
-    bool exchanged = op->ring != NULL; /* then the others get it afterwards */
-    size_t size = take_segment(op, 1 + (exchanged ? ranks : 2 * ranks), work);
-    rr_sum_ranks_into(op->arrays, ranks, op->cursor, size, exchanged ? mine : 0, exchanged ? mine + 1 : ranks);
+    bool kept = op->ring != NULL || op->exchange == RR_REDUCE_SCATTER; /* the others get it afterwards, or not */
+    size_t size = take_segment(op, 1 + (kept ? ranks : 2 * ranks), work);
+    rr_sum_ranks_into(op->arrays, ranks, op->cursor, size, kept ? mine : 0, kept ? mine + 1 : ranks);
     op->cursor += size;
 }
 
@@ -242,14 +296,37 @@ static void spread_segment(rr_allreduce *op, size_t *work) {
     op->cursor += size;
 }
 
-/* After the last segment of the sum. */
-static rr_status end_sum(rr_allreduce *op) {
-    if (op->ring == NULL || op->first == op->last) {
-        end_slice(op);
+/* To the other nodes. */
+static rr_status start_ring(rr_allreduce *op) {
+    op->phase = EXCHANGING;
+    return rr_allreduce_ring.start(op->ring, op->exchange, op->arrays[op->comm->local_rank], op->size);
+}
+
+/* All have arrived. */
+static rr_status start_slice(rr_allreduce *op) {
+    if (op->alone) {
+        rr_sum_ranks(op->arrays, op->comm->local_size, 0, op->count, op->values);
+        end_round(op);
         return RR_OK;
     }
-    op->phase = EXCHANGING;
-    return rr_allreduce_ring.start(op->ring, op->arrays[op->comm->local_rank] + op->first, op->last - op->first);
+    op->phase = op->exchange == RR_ALLGATHER ? SPREADING : SUMMING;
+    return op->phase == SPREADING && op->ring != NULL && op->size > 0 ? start_ring(op) : RR_OK;
+}
+
+/* After the last segment of the sum. */
+static rr_status end_sum(rr_allreduce *op) {
+    if (op->ring != NULL && op->size > 0) return start_ring(op);
+    end_slice(op);
+    return RR_OK;
+}
+
+/* After the ring. */
+static void end_exchange(rr_allreduce *op) {
+    op->cursor = 0;
+    if (op->exchange == RR_REDUCE_SCATTER)
+        end_slice(op);
+    else
+        op->phase = SPREADING;
 }
 
 /* One thing of those that are possible; *moved is cleared where others have to do something first. */
@@ -261,31 +338,23 @@ static rr_status move_on(rr_allreduce *op, size_t *work, bool *moved) {
     case ARRIVING:
         RR_TRY(see_arrivals(op, &ready));
         if (!ready) break;
-        if (op->alone) {
-            rr_sum_ranks(op->arrays, op->comm->local_size, 0, op->piece, op->values);
-            end_round(op);
-        } else {
-            op->phase = SUMMING;
-        }
-        return RR_OK;
+        return start_slice(op);
     case SUMMING:
-        if (op->cursor < op->last) sum_segment(op, work);
-        return op->cursor == op->last ? end_sum(op) : RR_OK;
+        if (op->cursor < op->size) sum_segment(op, work);
+        return op->cursor == op->size ? end_sum(op) : RR_OK;
     case EXCHANGING:
         RR_TRY(rr_allreduce_ring.test(op->ring, &ready));
         if (!ready) break;
-        op->cursor = op->first;
-        op->phase = SPREADING;
+        end_exchange(op);
         return RR_OK;
     case SPREADING:
         spread_segment(op, work);
-        if (op->cursor == op->last) end_slice(op);
+        if (op->cursor == op->size) end_slice(op);
         return RR_OK;
     case FINISHING:
         if (!see_ends(op)) break;
-        if (!works_in_place(op))
-            memcpy(op->values + op->begin, buffer_of(op, op->comm->local_rank), op->piece * sizeof *op->values);
-        *work -= *work < op->piece ? *work : op->piece;
+        if (!works_in_place(op)) empty_buffer(op);
+        *work -= *work < op->size ? *work : op->size;
         end_round(op);
         return RR_OK;
     }
@@ -327,6 +396,7 @@ const rr_allreduce_ops rr_allreduce_shared = {
     .fits = fits,
     .create = create,
     .start = start,
+    .own = own,
     .test = test,
     .wait = wait_for,
     .free = free_operation};

@@ -176,7 +176,7 @@ rr_status rr_comm_placement(rr_comm *comm, rr_buffer *out) {
     status = rr_mpi_check(
         MPI_Igather(&mine, (int)sizeof mine, MPI_BYTE, all, (int)sizeof mine, MPI_BYTE, 0, comm->mpi, &request),
         "gathering the cores");
-    if (status == RR_OK) status = rr_mpi_wait(&request, "gathering the cores");
+    if (status == RR_OK) status = rr_mpi_wait(&request, 0, "gathering the cores");
     if (status == RR_OK && comm->rank == 0)
         status = rr_placement_describe(comm->places, all, comm->size, comm->mpi_version, out);
 free_all:

@@ -51,6 +51,11 @@ rr_status rr_comm_gather_floats(rr_comm *comm, const float *values, const size_t
 /** Collective, in place: largest value (NaN if any is), and sum, added in rank order: the same bits on all ranks. */
 rr_status rr_comm_max_doubles(rr_comm *comm, double *values, size_t count);
 rr_status rr_comm_sum_doubles(rr_comm *comm, double *values, size_t count);
+/**
+ * Collective, in place: values that are 0 on all ranks but one each, such as parts of an array that ranks have filled.
+ * Waits as in a step: at most dist.timeout_s.
+ */
+rr_status rr_comm_sum_disjoint(rr_comm *comm, double *values, size_t count);
 rr_status rr_comm_barrier(rr_comm *comm);
 
 /**

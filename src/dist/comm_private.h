@@ -34,8 +34,8 @@ struct rr_comm {
 rr_status rr_mpi_check(int code, const char *what);
 
 /**
- * One turn of a loop that waits for other ranks. Zero-initialise. After a fraction of a millisecond each gives the core
- * away, which another rank may need to make progress.
+ * One turn of a loop that waits for other ranks. Zero-initialise. After a thousand turns each gives the core away,
+ * which another rank may need to make progress.
  */
 typedef struct rr_patience {
     size_t turns;
@@ -45,7 +45,7 @@ typedef struct rr_patience {
 /** @param[in] limit_s  0: for ever. @return RR_ERR_RUNTIME after limit_s */
 rr_status rr_patience_turn(rr_patience *patience, double limit_s, const char *what);
 
-/** Waits for a request of a collective, without limit. */
-rr_status rr_mpi_wait(MPI_Request *request, const char *what);
+/** Waits for a request of a collective. @param[in] limit_s  0: for ever */
+rr_status rr_mpi_wait(MPI_Request *request, double limit_s, const char *what);
 
 #endif

@@ -24,6 +24,12 @@ static const rr_key keys[] = {
      .above_min = true,
      .unit = "MiB",
      .help = "gradients are summed in buckets of about that size, each as soon as the backward pass has finished it"},
+    {.name = "shard_optimizer",
+     .type = RR_KEY_BOOL,
+     .offset = offsetof(rr_dist_config, shard_optimizer),
+     .preset = "false",
+     .help = "each rank updates its part of the weights alone and then gets the others' from them: the optimiser takes "
+             "1 / ranks of the time and of the memory; the weights are the same"},
     {.name = "threads_per_rank",
      .type = RR_KEY_SIZE,
      .offset = offsetof(rr_dist_config, threads_per_rank),

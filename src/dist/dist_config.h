@@ -5,8 +5,9 @@
 #include "config/schema.h"
 
 typedef struct rr_dist_config {
-    int allreduce;    /* RR_ALLREDUCE_AUTO (0) or 1 + index in rr_allreduces */
-    double bucket_mb; /* MiB of gradients a bucket */
+    int allreduce;        /* RR_ALLREDUCE_AUTO (0) or 1 + index in rr_allreduces */
+    double bucket_mb;     /* MiB of gradients a bucket */
+    bool shard_optimizer; /* each rank updates its part of the weights */
     size_t threads_per_rank;
     size_t logical_shards;    /* 0: off (the only value so far) */
     size_t timeout_s;         /* longest wait for other ranks within a step; 0: for ever */

@@ -10,22 +10,25 @@
 /* Sums under way at once. More would hide more latency, but every tick asks for each of them. */
 enum { SLOTS = 8 };
 
-enum { LINE = RR_ALIGN / sizeof(float) }; /* floats of a cache line */
-
 typedef struct grad_bucket {
     size_t begin, count; /* floats of the arena */
     size_t algorithm;    /* index in rr_allreduces */
+    rr_owned owned;
 } grad_bucket;
 
 struct rr_reducer {
     rr_comm *comm;
     float *grads; /* [count] */
+    size_t unit;
+    bool sharded;
     grad_bucket *buckets;
     size_t bucket_count;
     rr_allreduce **operations; /* [SLOTS, rr_allreduce_count]; NULL where no bucket needs one */
 
     /* Buckets start in index order, on all ranks alike; bucket b uses slot b % SLOTS. finished <= started <= ready. */
     size_t ready, started, finished; /* finished: all below it are */
+    rr_exchange exchange;            /* under way, */
+    float *arena;                    /* on this */
     bool done[SLOTS];
     rr_status status; /* the first failure, kept for finish: hooks return nothing */
     double first_start_s, last_end_s;
@@ -36,22 +39,25 @@ struct rr_reducer {
 };
 
 /*
- * Cuts the arena into buckets; out may be NULL to count them. A bucket closes at the first cut at or beyond target
- * floats, or, where the parameter that ends there is itself larger, is divided into equal parts of about target at
- * most, which begin at cache lines unless they are tiny: slices of shared memory then do, too.
+ * Cuts the arena into buckets, all but the last of whole units; out may be NULL to count them. A bucket closes at the
+ * first cut at or beyond target floats, or, where the parameter that ends there is itself larger, is divided into equal
+ * parts of about target at most.
  */
-static size_t cut_buckets(const size_t *cuts, size_t cut_count, size_t target, grad_bucket *out) {
-    size_t count = 0, begin = 0;
+static size_t cut_buckets(const rr_reducer *reducer, const size_t *cuts, size_t cut_count, size_t target,
+                          grad_bucket *out) {
+    size_t count = 0, begin = 0, unit = reducer->unit;
     for (size_t i = 0; i < cut_count; i++) {
-        size_t size = cuts[i] - begin, parameter = cuts[i] - (i > 0 ? cuts[i - 1] : 0);
-        if (size == 0 || (size < target && i + 1 < cut_count)) continue;
-        size_t parts = parameter > target ? (size - 1) / target + 1 : 1, unit = target < 64 * LINE ? 1 : LINE;
-        for (size_t part = 0, units = size / unit; part < parts; part++, count++) {
-            size_t share = (units / parts + (part < units % parts)) * unit;
-            if (part + 1 == parts) share = cuts[i] - begin;
-            if (out != NULL) out[count] = (grad_bucket){.begin = begin, .count = share};
-            begin += share;
+        bool last = i + 1 == cut_count;
+        size_t end = last ? cuts[i] : cuts[i] / unit * unit, size = end > begin ? end - begin : 0;
+        size_t parameter = cuts[i] - (i > 0 ? cuts[i - 1] : 0);
+        if (size == 0 || (size < target && !last)) continue;
+        size_t units = (size - 1) / unit + 1, parts = parameter > target ? (size - 1) / target + 1 : 1;
+        if (parts > units) parts = units;
+        for (size_t part = 0; part < parts; part++, count++) {
+            rr_range range = rr_range_of_units(size, unit, part, parts);
+            if (out != NULL) out[count] = (grad_bucket){.begin = begin + range.begin, .count = range.end - range.begin};
         }
+        begin = end;
     }
     return count;
 }
@@ -76,9 +82,25 @@ static size_t index_of(const rr_allreduce_ops *ops) {
     return index;
 }
 
-static size_t choose(const rr_reducer *reducer, const rr_dist_config *config, size_t count) {
-    return index_of(rr_allreduce_choose((size_t)config->allreduce, count * sizeof(float), rr_comm_size(reducer->comm),
-                                        rr_comm_nodes(reducer->comm)));
+static const rr_allreduce_ops *choose(const rr_reducer *reducer, const rr_dist_config *config, size_t count) {
+    const rr_comm *comm = reducer->comm;
+    return rr_allreduce_choose((size_t)config->allreduce, count * sizeof(float), comm->size, comm->nodes);
+}
+
+/* On several nodes `shared` needs memory that is shared. `auto` means a ring where there is none. */
+static rr_status choose_algorithms(rr_reducer *reducer, const rr_dist_config *config) {
+    rr_shared_place place;
+    bool can_share = reducer->comm->nodes == 1 || rr_shared_find(reducer->comm, reducer->grads, 1, &place);
+    for (size_t b = 0; b < reducer->bucket_count; b++) {
+        const rr_allreduce_ops *ops = choose(reducer, config, reducer->buckets[b].count);
+        if (ops == &rr_allreduce_shared && !can_share) {
+            if (config->allreduce != RR_ALLREDUCE_AUTO)
+                return rr_fail(RR_ERR_NOMEM, "dist.allreduce shared: /dev/shm of a node has no room for the gradients");
+            ops = &rr_allreduce_ring;
+        }
+        reducer->buckets[b].algorithm = index_of(ops);
+    }
+    return RR_OK;
 }
 
 /* Everything that one rank does alone. */
@@ -86,15 +108,13 @@ static rr_status plan(rr_reducer *reducer, const rr_dist_config *config, size_t 
                       size_t cut_count) {
     RR_TRY(check_cuts(cuts, cut_count, count));
     size_t target = target_floats(config);
-    reducer->bucket_count = cut_buckets(cuts, cut_count, target, NULL);
+    reducer->bucket_count = cut_buckets(reducer, cuts, cut_count, target, NULL);
     reducer->buckets = calloc(reducer->bucket_count + 1, sizeof *reducer->buckets);
     reducer->operations = calloc(SLOTS * rr_allreduce_count, sizeof(rr_allreduce *));
     if (reducer->buckets == NULL || reducer->operations == NULL)
         return rr_fail(RR_ERR_NOMEM, "no memory for %zu gradient buckets", reducer->bucket_count);
-    cut_buckets(cuts, cut_count, target, reducer->buckets);
-    for (size_t b = 0; b < reducer->bucket_count; b++)
-        reducer->buckets[b].algorithm = choose(reducer, config, reducer->buckets[b].count);
-    return RR_OK;
+    cut_buckets(reducer, cuts, cut_count, target, reducer->buckets);
+    return choose_algorithms(reducer, config);
 }
 
 static void free_operations(rr_reducer *reducer) {
@@ -114,8 +134,8 @@ static rr_status create_operations(rr_reducer *reducer) {
                     largest = reducer->buckets[b].count;
             if (largest == 0) continue;
             size_t index = slot * rr_allreduce_count + a;
-            RR_TRY(rr_comm_agree(reducer->comm,
-                                 rr_allreduces[a]->create(reducer->comm, largest, index, &reducer->operations[index])));
+            RR_TRY(rr_comm_agree(reducer->comm, rr_allreduces[a]->create(reducer->comm, largest, reducer->unit, index,
+                                                                         &reducer->operations[index])));
         }
     return RR_OK;
 }
@@ -142,14 +162,26 @@ static rr_allreduce *operation_of(const rr_reducer *reducer, size_t b) {
     return reducer->operations[b % SLOTS * rr_allreduce_count + reducer->buckets[b].algorithm];
 }
 
+/* When the operations are there: they know who owns what. */
+static void find_owned(rr_reducer *reducer) {
+    size_t at = 0;
+    for (size_t b = 0; b < reducer->bucket_count; b++) {
+        grad_bucket *bucket = &reducer->buckets[b];
+        rr_range own = {0, bucket->count};
+        if (reducer->sharded) own = rr_allreduces[bucket->algorithm]->own(operation_of(reducer, b), bucket->count);
+        bucket->owned = (rr_owned){bucket->begin + own.begin, bucket->begin + own.end, at};
+        at += own.end - own.begin;
+    }
+}
+
 static void start_ready(rr_reducer *reducer) {
     while (reducer->status == RR_OK && reducer->started < reducer->ready &&
            reducer->started - reducer->finished < SLOTS) {
         const grad_bucket *bucket = &reducer->buckets[reducer->started];
         if (reducer->started == 0) reducer->first_start_s = rr_clock_seconds();
         reducer->done[reducer->started % SLOTS] = false;
-        reducer->status = rr_allreduces[bucket->algorithm]->start(operation_of(reducer, reducer->started),
-                                                                  reducer->grads + bucket->begin, bucket->count);
+        reducer->status = rr_allreduces[bucket->algorithm]->start(
+            operation_of(reducer, reducer->started), reducer->exchange, reducer->arena + bucket->begin, bucket->count);
         reducer->started++;
     }
 }
@@ -183,8 +215,8 @@ static void tick(void *ctx) {
 
 static void not_yet_ready(void *ctx, size_t end) { (void)ctx, (void)end; }
 
-rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *grads, size_t count, const size_t *cuts,
-                            size_t cut_count, rr_reducer **out) {
+rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *grads, size_t count, size_t unit,
+                            const size_t *cuts, size_t cut_count, rr_reducer **out) {
     rr_status status = RR_OK;
     rr_reducer *reducer = calloc(1, sizeof *reducer);
     if (reducer == NULL) {
@@ -192,6 +224,8 @@ rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *
     } else {
         reducer->comm = comm;
         reducer->grads = grads;
+        reducer->unit = unit;
+        reducer->sharded = config->shard_optimizer && rr_comm_size(comm) > 1;
         reducer->hooks = (rr_hooks){.ready = ready, .tick = tick, .ctx = reducer};
         reducer->tick_hooks = (rr_hooks){.ready = not_yet_ready, .tick = tick, .ctx = reducer};
         status = plan(reducer, config, count, cuts, cut_count);
@@ -203,6 +237,7 @@ rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *
         rr_reducer_free(reducer);
         return status;
     }
+    find_owned(reducer);
     comm->timeout_s = (double)config->timeout_s;
     *out = reducer;
     return RR_OK;
@@ -224,7 +259,17 @@ void rr_reducer_on_tick(rr_reducer *reducer, void (*on_tick)(void *ctx), void *c
     reducer->on_tick_ctx = ctx;
 }
 
-void rr_reducer_begin(rr_reducer *reducer) { reducer->ready = reducer->started = reducer->finished = 0; }
+static void begin(rr_reducer *reducer, rr_exchange exchange, float *arena) {
+    reducer->exchange = exchange;
+    reducer->arena = arena;
+    reducer->ready = reducer->started = reducer->finished = 0;
+}
+
+void rr_reducer_begin(rr_reducer *reducer) {
+    begin(reducer, reducer->sharded ? RR_REDUCE_SCATTER : RR_ALLREDUCE, reducer->grads);
+}
+
+void rr_reducer_begin_gather(rr_reducer *reducer, float *arena) { begin(reducer, RR_ALLGATHER, arena); }
 
 rr_status rr_reducer_finish(rr_reducer *reducer, rr_reducer_times *times) {
     *times = (rr_reducer_times){0};
@@ -234,7 +279,8 @@ rr_status rr_reducer_finish(rr_reducer *reducer, rr_reducer_times *times) {
     reducer->ready = reducer->bucket_count;
     progress(reducer);
     while (reducer->status == RR_OK && reducer->finished < reducer->bucket_count) {
-        RR_TRY(rr_patience_turn(&patience, reducer->comm->timeout_s, "the sum of the gradients over ranks"));
+        RR_TRY(rr_patience_turn(&patience, reducer->comm->timeout_s,
+                                "the exchange of gradients or weights between ranks"));
         progress(reducer);
     }
     RR_TRY(reducer->status);
@@ -243,6 +289,21 @@ rr_status rr_reducer_finish(rr_reducer *reducer, rr_reducer_times *times) {
     times->hidden = times->total > times->exposed ? times->total - times->exposed : 0;
     return RR_OK;
 }
+
+rr_owned rr_reducer_owned(const rr_reducer *reducer, size_t bucket) { return reducer->buckets[bucket].owned; }
+
+size_t rr_reducer_owned_count(const rr_reducer *reducer) {
+    size_t last = reducer->bucket_count;
+    if (last == 0) return 0;
+    rr_owned owned = reducer->buckets[last - 1].owned;
+    return owned.at + (owned.end - owned.begin);
+}
+
+size_t rr_reducer_bucket_end(const rr_reducer *reducer, size_t bucket) {
+    return reducer->buckets[bucket].begin + reducer->buckets[bucket].count;
+}
+
+bool rr_reducer_sharded(const rr_reducer *reducer) { return reducer->sharded; }
 
 size_t rr_reducer_buckets(const rr_reducer *reducer) { return reducer->bucket_count; }
 

@@ -1,4 +1,8 @@
-/* Gradients over ranks: buckets of the gradient arena whose sums start while backward still runs. */
+/*
+ * Gradients over ranks: buckets of the gradient arena whose sums start while backward still runs. With a sharded
+ * optimiser (ZeRO stage 1, Rajbhandari et al. 2020) each rank gets the sum of its own part of every bucket alone, and
+ * what the ranks have made of their parts comes together in a second exchange of the same buckets.
+ */
 #ifndef RR_DIST_REDUCER_H
 #define RR_DIST_REDUCER_H
 
@@ -10,21 +14,27 @@ typedef struct rr_reducer rr_reducer;
 
 /** Times of one step, seconds, of this rank. */
 typedef struct rr_reducer_times {
-    double exposed; /* waiting after backward had ended */
+    double exposed; /* waiting after the last part had become ready */
     double total;   /* from the first start to the last end */
     double hidden;  /* total - exposed, not below 0 */
 } rr_reducer_times;
 
+/** What a rank owns of a bucket: a range of the arenas, and where it lies when all that it owns stands in a row. */
+typedef struct rr_owned {
+    size_t begin, end, at;
+} rr_owned;
+
 /**
  * @param[in] grads  [count] the gradient arena, borrowed
+ * @param[in] unit   floats: buckets, and what ranks own of them, begin at multiples of it
  * @param[in] cuts   [cut_count] rising offsets where a bucket may end (ends of parameters); the last is count. A bucket
  *                   closes at the first cut at or beyond dist.bucket_mb; a larger parameter is cut inside.
  *
  * Collective; a failure is agreed on. From then on waits within a step, here and in control.h, end with an error after
  * dist.timeout_s.
  */
-rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *grads, size_t count, const size_t *cuts,
-                            size_t cut_count, rr_reducer **out);
+rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *grads, size_t count, size_t unit,
+                            const size_t *cuts, size_t cut_count, rr_reducer **out);
 void rr_reducer_free(rr_reducer *reducer);
 
 /** Hooks for the backward pass that finishes the gradients (the last micro batch). Valid as long as the reducer. */
@@ -36,11 +46,26 @@ const rr_hooks *rr_reducer_tick_hooks(rr_reducer *reducer);
 /** Another thing to move on at every tick (the control exchange). */
 void rr_reducer_on_tick(rr_reducer *reducer, void (*tick)(void *ctx), void *ctx);
 
-/** Begins a step: no bucket is ready. */
+/** Begins the sum of the gradients: no bucket is ready. */
 void rr_reducer_begin(rr_reducer *reducer);
 
-/** All gradients are ready (also called by ranks without rows); waits for the sums. Same bits on all ranks. */
+/**
+ * Begins to bring together what the ranks own of arena[count]: to all of them. The hooks say what is ready, as in a
+ * backward pass. A sharded optimiser does so with the weights, each step.
+ */
+void rr_reducer_begin_gather(rr_reducer *reducer, float *arena);
+
+/** Everything is ready (also called by ranks without rows); waits for the exchanges. Same bits on all ranks. */
 rr_status rr_reducer_finish(rr_reducer *reducer, rr_reducer_times *times);
+
+/** What this rank owns of a bucket: all of it without a sharded optimiser. */
+rr_owned rr_reducer_owned(const rr_reducer *reducer, size_t bucket);
+/** Floats that this rank owns in all. */
+size_t rr_reducer_owned_count(const rr_reducer *reducer);
+/** The end of a bucket in the arena, for rr_hooks_ready. */
+size_t rr_reducer_bucket_end(const rr_reducer *reducer, size_t bucket);
+/** True if ranks own parts: dist.shard_optimizer, and there are several. */
+bool rr_reducer_sharded(const rr_reducer *reducer);
 
 size_t rr_reducer_buckets(const rr_reducer *reducer);
 /** The algorithm of the largest bucket, for the banner. */

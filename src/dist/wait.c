@@ -5,9 +5,7 @@
 #include "base/clock.h"
 #include "dist/comm_private.h"
 
-/* A fraction of a millisecond: longer than a message between cores takes. The clock is not asked in the first turns. */
 enum { EAGER_TURNS = 1000 };
-static const double EAGER_S = 0.0001;
 
 rr_status rr_mpi_check(int code, const char *what) {
     if (code == MPI_SUCCESS) return RR_OK;
@@ -21,10 +19,8 @@ rr_status rr_patience_turn(rr_patience *patience, double limit_s, const char *wh
     if (patience->turns == 0) patience->start_s = rr_clock_seconds();
     patience->turns++;
     if (patience->turns <= EAGER_TURNS) return RR_OK;
-    double waited = rr_clock_seconds() - patience->start_s;
-    if (waited < EAGER_S) return RR_OK;
     sched_yield();
-    if (limit_s > 0 && waited > limit_s)
+    if (limit_s > 0 && rr_clock_seconds() - patience->start_s > limit_s)
         return rr_fail(
             RR_ERR_RUNTIME,
             "%s: waited longer than dist.timeout_s (%g s) for the other ranks; one of them hangs, or is much "
@@ -33,12 +29,12 @@ rr_status rr_patience_turn(rr_patience *patience, double limit_s, const char *wh
     return RR_OK;
 }
 
-rr_status rr_mpi_wait(MPI_Request *request, const char *what) {
+rr_status rr_mpi_wait(MPI_Request *request, double limit_s, const char *what) {
     rr_patience patience = {0};
     for (;;) {
         int done = 0;
         RR_TRY(rr_mpi_check(MPI_Test(request, &done, MPI_STATUS_IGNORE), what));
         if (done) return RR_OK;
-        RR_TRY(rr_patience_turn(&patience, 0, what));
+        RR_TRY(rr_patience_turn(&patience, limit_s, what));
     }
 }

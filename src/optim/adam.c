@@ -62,7 +62,7 @@ static size_t states(const rr_optim_config *config) {
 }
 
 static void update(const rr_optim *optim, const rr_params *params, uint64_t step, double lr, float grad_scale,
-                   size_t begin, size_t end) {
+                   size_t begin, size_t end, size_t at) {
     const adam_config *adam = own(optim->config);
     float beta1 = (float)adam->betas.values[0], beta2 = (float)adam->betas.values[1];
     /* The corrections are those of the rounded betas, which the means are made with: 1 - 0.999 is 1.3e-5 off in float.
@@ -76,8 +76,8 @@ static void update(const rr_optim *optim, const rr_params *params, uint64_t step
                          .bias_correction2_sqrt = (float)sqrt(1 - rr_exact_power(beta2, step)),
                          .weight_decay = (float)adam->weight_decay,
                          .decoupled = optim->ops == &rr_optim_adamw};
-    rr_adam_update(end - begin, &pass, params->grads + begin, params->values + begin, optim->state[0] + begin,
-                   optim->state[1] + begin);
+    rr_adam_update(end - begin, &pass, params->grads + begin, params->values + begin, optim->state[0] + at,
+                   optim->state[1] + at);
 }
 
 static const char *const state_names[] = {"exp_avg", "exp_avg_sq"};

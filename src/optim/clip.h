@@ -7,7 +7,7 @@
 #include "base/error.h"
 
 /** The norm is summed from pieces of so many gradients, in their order: the same bits whoever measured which piece. */
-enum { RR_CLIP_PIECE = 4096 };
+enum { RR_CLIP_PIECE = 1024 };
 
 /** Pieces of count gradients. */
 static inline size_t rr_clip_pieces(size_t count) { return (count + RR_CLIP_PIECE - 1) / RR_CLIP_PIECE; }

@@ -21,7 +21,7 @@ typedef struct rr_optim_ops rr_optim_ops;
 typedef struct rr_optim {
     const rr_optim_ops *ops;
     const rr_optim_config *config; /* borrowed */
-    float *state[RR_OPTIM_STATES]; /* each an arena of the parameters' layout, zero at first; borrowed */
+    float *state[RR_OPTIM_STATES]; /* each as long as what is updated, zero at first; borrowed */
 } rr_optim;
 
 struct rr_optim_ops {
@@ -32,12 +32,12 @@ struct rr_optim_ops {
     size_t (*states)(const rr_optim_config *config);
     const char *const *state_names; /* as PyTorch's: "exp_avg", "exp_avg_sq", "momentum_buffer" */
     /**
-     * Updates [begin, end) of the arena: any range, so shards and buckets work alike.
+     * Updates [begin, end) of the arena: any range, so shards and buckets work alike. Its state begins at state[at].
      * The caller says rr_params_changed when all ranges are done. step counts from 1; grad_scale (the clip factor)
      * multiplies the gradients; lr is the schedule's for this step.
      */
     void (*update)(const rr_optim *optim, const rr_params *params, uint64_t step, double lr, float grad_scale,
-                   size_t begin, size_t end);
+                   size_t begin, size_t end, size_t at);
 };
 
 extern const rr_optim_ops rr_optim_sgd, rr_optim_adam, rr_optim_adamw;

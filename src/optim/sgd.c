@@ -50,9 +50,9 @@ static rr_status check(const rr_config *file, const rr_optim_config *config) {
 static size_t states(const rr_optim_config *config) { return own(config)->momentum != 0 ? 1 : 0; }
 
 static void update(const rr_optim *optim, const rr_params *params, uint64_t step, double lr, float grad_scale,
-                   size_t begin, size_t end) {
+                   size_t begin, size_t end, size_t at) {
     const sgd_config *sgd = own(optim->config);
-    float *momentum = sgd->momentum != 0 ? optim->state[0] + begin : NULL;
+    float *momentum = sgd->momentum != 0 ? optim->state[0] + at : NULL;
     rr_sgd_step pass = {.grad_scale = grad_scale,
                         .lr = (float)lr,
                         .momentum = (float)sgd->momentum,

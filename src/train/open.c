@@ -54,17 +54,22 @@ static void share_rows(rr_run *run) {
     run->total_steps = rr_settings_total_steps(&run->settings, run->steps_per_epoch);
 }
 
+static rr_status reserve_optimiser(rr_run *run) {
+    const rr_optim_ops *ops = rr_optims[run->settings.optim.type];
+    size_t states = ops->states(&run->settings.optim), owned = rr_reducer_owned_count(run->reducer);
+    rr_arena measure = {0};
+    run->optim = (rr_optim){.ops = ops, .config = &run->settings.optim};
+    for (size_t i = 0; i < states; i++) rr_arena_floats(&measure, owned);
+    RR_TRY(rr_arena_reserve(measure.used, &run->optim_states));
+    for (size_t i = 0; i < states; i++) run->optim.state[i] = rr_arena_floats(&run->optim_states, owned);
+    return RR_OK;
+}
+
 static rr_status reserve_memory(rr_run *run) {
     rr_params *params = &run->task->params;
-    size_t bytes = params->total * sizeof(float);
-    const rr_optim_ops *ops = rr_optims[run->settings.optim.type];
-    size_t states = ops->states(&run->settings.optim);
-    run->optim = (rr_optim){.ops = ops, .config = &run->settings.optim};
-    RR_TRY(rr_arena_reserve(bytes, &run->values));
-    RR_TRY(rr_arena_reserve(bytes * states, &run->optim_states));
-    params->values = rr_arena_floats(&run->values, params->total);
-    params->grads = rr_shared_mine(run->gradients);
-    for (size_t i = 0; i < states; i++) run->optim.state[i] = rr_arena_floats(&run->optim_states, params->total);
+    if (run->weights == NULL) RR_TRY(rr_arena_reserve(params->total * sizeof(float), &run->values));
+    params->values = run->weights != NULL ? rr_shared_mine(run->weights) : rr_arena_floats(&run->values, params->total);
+    RR_TRY(reserve_optimiser(run));
 
     run->squares = malloc((rr_clip_pieces(params->total) + 1) * sizeof *run->squares);
     if (run->squares == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the norm of %zu gradients", params->total);
@@ -83,8 +88,8 @@ static rr_status open_reducer(rr_run *run) {
     size_t *cuts = malloc((params->count + 1) * sizeof *cuts);
     if (cuts == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the gradient buckets");
     for (size_t i = 0; i < params->count; i++) cuts[i] = rr_param_end(params, i);
-    rr_status status = rr_reducer_create(run->comm, &run->settings.dist, params->grads, params->total, cuts,
-                                         params->count, &run->reducer);
+    rr_status status = rr_reducer_create(run->comm, &run->settings.dist, params->grads, params->total, RR_CLIP_PIECE,
+                                         cuts, params->count, &run->reducer);
     free(cuts);
     if (status == RR_OK) status = rr_control_create(run->comm, &run->control);
     if (status == RR_OK) rr_reducer_on_tick(run->reducer, tick_control, run->control);
@@ -119,9 +124,12 @@ static rr_status prepare(rr_run *run) {
     share_rows(run);
     run->progress.schedule.steps_per_epoch = run->steps_per_epoch;
     run->progress.schedule.total_steps = run->total_steps;
-    RR_TRY(rr_comm_shared_floats(run->comm, run->task->params.total, &run->gradients));
-    RR_TRY(rr_comm_agree(run->comm, reserve_memory(run)));
-    return rr_comm_agree(run->comm, open_reducer(run));
+    rr_params *params = &run->task->params;
+    RR_TRY(rr_comm_shared_floats(run->comm, params->total, &run->gradients));
+    if (run->settings.dist.shard_optimizer) RR_TRY(rr_comm_shared_floats(run->comm, params->total, &run->weights));
+    params->grads = rr_shared_mine(run->gradients);
+    RR_TRY(rr_comm_agree(run->comm, open_reducer(run)));
+    return rr_comm_agree(run->comm, reserve_memory(run));
 }
 
 static rr_status initialise(rr_run *run) {
@@ -182,6 +190,7 @@ rr_status rr_run_close(rr_run *run) {
     if (run->task != NULL) run->task->ops->free(run->task);
     rr_team_free(run->team);
     rr_arena_release(&run->values);
+    rr_shared_free(run->weights);
     rr_shared_free(run->gradients);
     rr_arena_release(&run->optim_states);
     rr_arena_release(&run->activations);

@@ -20,9 +20,12 @@ static void describe_resume(const rr_run *run, const rr_resume *from, rr_buffer 
     if (continues) {
         rr_buffer_printf(text, ", step %llu, epoch %llu", (unsigned long long)run->progress.position.step,
                          (unsigned long long)run->progress.position.epoch);
-        if (strcmp(rr_buffer_text(&from->placement), rr_comm_placement_key(run->comm)) != 0)
+        rr_buffer placement = {0};
+        rr_run_placement(run, &placement);
+        if (strcmp(rr_buffer_text(&from->placement), rr_buffer_text(&placement)) != 0)
             rr_buffer_printf(text, "\n  it ran on %s, now on %s: results agree, but bits may differ",
-                             rr_buffer_text(&from->placement), rr_comm_placement_key(run->comm));
+                             rr_buffer_text(&from->placement), rr_buffer_text(&placement));
+        rr_buffer_free(&placement);
         if (strcmp(rr_buffer_text(&from->level), rr_math_level()) != 0)
             rr_buffer_printf(text, "\n  it computed with %s, now with %s: results agree, but bits may differ",
                              rr_buffer_text(&from->level), rr_math_level());
@@ -40,17 +43,18 @@ rr_status rr_run_banner(rr_run *run, const rr_resume *from) {
         if (from->found) describe_resume(run, from, &text);
         rr_buffer_puts(&text, rr_buffer_text(&placement));
         rr_buffer_printf(&text, "%s, %s kernels\n", rr_math_blas_name(), rr_isa_name(rr_isa_used()));
-        rr_buffer_printf(&text, "%s: %zu x %s %zu%s, %zu parameters, %.1f MiB of weights, %.1f MiB a rank in all\n",
-                         run->task->ops->name, model->num_layers, rr_cells[model->cell]->name, model->hidden_size,
-                         model->bidirectional ? " bidirectional" : "", rr_params_scalars(params),
-                         mebibytes(run->values.capacity),
-                         mebibytes(run->values.capacity + run->values.capacity + run->optim_states.capacity +
-                                   run->activations.capacity));
+        rr_buffer_printf(
+            &text, "%s: %zu x %s %zu%s, %zu parameters, %.1f MiB of weights, %.1f MiB a rank in all\n",
+            run->task->ops->name, model->num_layers, rr_cells[model->cell]->name, model->hidden_size,
+            model->bidirectional ? " bidirectional" : "", rr_params_scalars(params),
+            mebibytes(params->total * sizeof(float)),
+            mebibytes(2 * params->total * sizeof(float) + run->optim_states.capacity + run->activations.capacity));
         run->task->ops->describe(run->task, &text);
-        rr_buffer_printf(&text, "%zu rows a step, %llu steps an epoch; gradients by %s in %zu bucket%s, in %s",
+        rr_buffer_printf(&text, "%zu rows a step, %llu steps an epoch; gradients by %s in %zu bucket%s, in %s%s",
                          run->settings.train.global_batch_size, (unsigned long long)run->steps_per_epoch,
                          rr_reducer_algorithm(run->reducer), rr_reducer_buckets(run->reducer),
-                         rr_reducer_buckets(run->reducer) == 1 ? "" : "s", rr_shared_line(run->gradients));
+                         rr_reducer_buckets(run->reducer) == 1 ? "" : "s", rr_shared_line(run->gradients),
+                         rr_reducer_sharded(run->reducer) ? "; the optimiser is sharded" : "");
         rr_log_message(run->log, "%s", rr_buffer_text(&text));
         if (rr_math_notice() != NULL) rr_log_warning(run->log, "%s", rr_math_notice());
         status = rr_config_dump(run->config, &config);

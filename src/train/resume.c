@@ -19,6 +19,7 @@ static const char *const may_differ[] = {"*.max_*",
                                          "ckpt.",
                                          "dist.allreduce",
                                          "dist.bucket_mb",
+                                         "dist.shard_optimizer",
                                          "dist.threads_per_rank",
                                          "dist.timeout_s",
                                          "dist.check_every_steps",
@@ -160,6 +161,17 @@ static rr_status receive_arena(rr_run *run, const rr_resume *resume, const char 
     return rr_comm_broadcast_floats(run->comm, 0, values, params->total);
 }
 
+/* Every rank keeps what it owns; where that is not all, the gradients' memory receives the whole. */
+static rr_status receive_state(rr_run *run, const rr_resume *resume, const char *prefix, float *state) {
+    if (!rr_reducer_sharded(run->reducer)) return receive_arena(run, resume, prefix, state);
+    RR_TRY(receive_arena(run, resume, prefix, run->task->params.grads));
+    for (size_t b = 0; b < rr_reducer_buckets(run->reducer); b++) {
+        rr_owned owned = rr_reducer_owned(run->reducer, b);
+        memcpy(state + owned.at, run->task->params.grads + owned.begin, (owned.end - owned.begin) * sizeof *state);
+    }
+    return RR_OK;
+}
+
 rr_status rr_resume_weights(rr_run *run, const rr_resume *resume) {
     return receive_arena(run, resume, "", run->task->params.values);
 }
@@ -199,7 +211,7 @@ rr_status rr_resume_restore(rr_run *run, const rr_resume *resume) {
     for (size_t i = 0; i < run->optim.ops->states(run->optim.config); i++) {
         char prefix[64];
         snprintf(prefix, sizeof prefix, "optimizer.%s.", run->optim.ops->state_names[i]);
-        RR_TRY(receive_arena(run, resume, prefix, run->optim.state[i]));
+        RR_TRY(receive_state(run, resume, prefix, run->optim.state[i]));
     }
     return receive_carry(run, resume);
 }

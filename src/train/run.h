@@ -34,6 +34,7 @@ typedef struct rr_run {
     uint64_t steps_per_epoch, total_steps;
 
     rr_shared *gradients; /* where the ranks of a node can sum them in place */
+    rr_shared *weights;   /* with a sharded optimiser, in place of values: ranks write their parts to each other */
     rr_arena values, optim_states, activations;
     rr_optim optim;
     double *squares; /* [rr_clip_pieces] of the gradients, for their norm */
@@ -81,6 +82,8 @@ rr_status rr_resume_weights(rr_run *run, const rr_resume *resume); /* collective
 void rr_resume_free(rr_resume *resume);
 
 /* save.c: collective; the file is written in the background by rank 0. */
+/** What bits depend on beside the configuration: ranks, nodes, MPI, and with three ranks and more the order of sums. */
+void rr_run_placement(const rr_run *run, rr_buffer *out);
 rr_status rr_run_save(rr_run *run, bool is_best);
 rr_status rr_run_read_weights(rr_run *run, const char *name); /* "best" or "last" take the place of the current ones */
 
@@ -95,6 +98,14 @@ typedef struct rr_step_report {
     double loss; /* mean over the targets of the global batch; set only if want_loss */
 } rr_step_report;
 rr_status rr_run_step(rr_run *run, bool want_loss, rr_step_report *report);
+
+/* update.c: collective. */
+/** Clamps gradients to max_value (NAN: none) and finds their norm and the factor that clips it; see optim/clip.h. */
+rr_status rr_run_clip(rr_run *run, double max_value, double max_norm, double *grad_norm, float *scale, bool *finite);
+/** The optimiser's step; all ranks have all the new weights then. exposed_s: waiting for those of others. */
+rr_status rr_run_update(rr_run *run, double lr, float grad_scale, double *exposed_s);
+/** With a sharded optimiser: what the ranks own of an arena of the parameters' layout comes to all. */
+rr_status rr_run_gather(rr_run *run, float *arena);
 
 /* diagnose.c: collective; words which rank, layer, step and row made the gradient non-finite. Always RR_ERR_NUMERIC. */
 rr_status rr_run_diagnose(rr_run *run, float scale, const rr_dropout *dropout, double grad_norm);

@@ -32,20 +32,56 @@ free_all:
     return status;
 }
 
+/*
+ * With a sharded optimiser its state meets on rank 0, through the gradients' memory, which nobody needs between steps.
+ * *out: [states, total] there, to be freed; NULL elsewhere, and where every rank has all.
+ */
+static rr_status gather_states(rr_run *run, float **out) {
+    const rr_params *params = &run->task->params;
+    size_t states = run->optim.ops->states(run->optim.config);
+    bool keeps = rr_comm_rank(run->comm) == 0 && states > 0;
+    rr_status status = RR_OK;
+    *out = NULL;
+    if (!rr_reducer_sharded(run->reducer)) return RR_OK;
+    if (keeps) *out = malloc(states * params->total * sizeof **out);
+    if (keeps && *out == NULL) status = rr_fail(RR_ERR_NOMEM, "no memory for the state of the optimiser");
+    status = rr_comm_agree(run->comm, status);
+    for (size_t i = 0; i < states && status == RR_OK; i++) {
+        for (size_t b = 0; b < rr_reducer_buckets(run->reducer); b++) {
+            rr_owned owned = rr_reducer_owned(run->reducer, b);
+            memcpy(params->grads + owned.begin, run->optim.state[i] + owned.at,
+                   (owned.end - owned.begin) * sizeof(float));
+        }
+        status = rr_run_gather(run, params->grads);
+        if (*out != NULL && status == RR_OK)
+            memcpy(*out + i * params->total, params->grads, params->total * sizeof **out);
+    }
+    return status;
+}
+
+void rr_run_placement(const rr_run *run, rr_buffer *out) {
+    rr_buffer_puts(out, rr_comm_placement_key(run->comm));
+    if (rr_comm_size(run->comm) > 2)
+        rr_buffer_printf(out, "; gradients by %s in %zu", rr_reducer_algorithm(run->reducer),
+                         rr_reducer_buckets(run->reducer));
+}
+
 typedef struct texts {
-    rr_buffer config, vocab, state;
+    rr_buffer config, vocab, state, placement;
     char step[32], fingerprint[32];
 } texts;
 
 static rr_status write_texts(const rr_run *run, texts *out) {
     snprintf(out->step, sizeof out->step, "%" PRIu64, run->progress.position.step);
     snprintf(out->fingerprint, sizeof out->fingerprint, "%016" PRIx64, run->task->data_fingerprint);
+    rr_run_placement(run, &out->placement);
     RR_TRY(rr_config_dump(run->config, &out->config));
     RR_TRY(run->task->ops->vocab_json(run->task, &out->vocab));
     return rr_progress_to_json(&run->progress, &out->state);
 }
 
-static rr_status save_on_root(rr_run *run, bool is_best) {
+/* states_of_all: gathered; NULL where this rank has all of them. */
+static rr_status save_on_root(rr_run *run, const float *states_of_all, bool is_best) {
     const rr_params *params = &run->task->params;
     size_t states = run->optim.ops->states(run->optim.config), tensor_count = params->count * (1 + states);
     size_t width = run->task->ops->carry_size(run->task);
@@ -61,8 +97,8 @@ static rr_status save_on_root(rr_run *run, bool is_best) {
     for (size_t i = 0; i < states; i++) {
         char prefix[64];
         snprintf(prefix, sizeof prefix, "optimizer.%s.", run->optim.ops->state_names[i]);
-        rr_weights_describe(params, prefix, run->optim.state[i], names + (1 + i) * params->count,
-                            tensors + (1 + i) * params->count);
+        const float *state = states_of_all != NULL ? states_of_all + i * params->total : run->optim.state[i];
+        rr_weights_describe(params, prefix, state, names + (1 + i) * params->count, tensors + (1 + i) * params->count);
     }
     if (width > 0)
         tensors[tensor_count++] = (rr_tensor){.name = "carry",
@@ -79,7 +115,7 @@ static rr_status save_on_root(rr_run *run, bool is_best) {
                                  {"vocab", rr_buffer_text(&text.vocab)},
                                  {"state", rr_buffer_text(&text.state)},
                                  {"fingerprint", text.fingerprint},
-                                 {"placement", rr_comm_placement_key(run->comm)},
+                                 {"placement", rr_buffer_text(&text.placement)},
                                  {"level", rr_math_level()}};
     rr_tensor_set set = {
         .tensors = tensors, .tensor_count = tensor_count, .meta = meta, .meta_count = sizeof meta / sizeof *meta};
@@ -89,14 +125,20 @@ free_all:
     rr_buffer_free(&text.config);
     rr_buffer_free(&text.vocab);
     rr_buffer_free(&text.state);
+    rr_buffer_free(&text.placement);
     free(tensors);
     free(names);
     return status;
 }
 
 rr_status rr_run_save(rr_run *run, bool is_best) {
-    RR_TRY(gather_carry(run));
-    return rr_comm_agree(run->comm, rr_comm_rank(run->comm) == 0 ? save_on_root(run, is_best) : RR_OK);
+    float *states = NULL;
+    rr_status status = gather_carry(run);
+    if (status == RR_OK) status = gather_states(run, &states);
+    if (status == RR_OK)
+        status = rr_comm_agree(run->comm, rr_comm_rank(run->comm) == 0 ? save_on_root(run, states, is_best) : RR_OK);
+    free(states);
+    return status;
 }
 
 rr_status rr_run_read_weights(rr_run *run, const char *name) {

@@ -6,8 +6,6 @@
 
 #include "base/clock.h"
 #include "base/profile.h"
-#include "math/pointwise.h"
-#include "optim/clip.h"
 #include "train/fault.h"
 #include "train/run.h"
 #include "train/signals.h"
@@ -35,37 +33,6 @@ static void plant_faults_before(rr_run *run) {
         if (row != NULL) run->task->ops->carry_write(run->task, run->begin, row);
         free(row);
     }
-}
-
-/* What the threads of a rank do with the gradients, each with its share. */
-enum { LINE = 16 }; /* floats of a cache line: shares end between lines */
-
-static rr_share share_of_params(const rr_run *run, size_t thread, size_t threads) {
-    size_t total = run->task->params.total;
-    rr_share lines = rr_share_of((total + LINE - 1) / LINE, thread, threads);
-    size_t end = lines.end * LINE < total ? lines.end * LINE : total;
-    return (rr_share){lines.first * LINE < end ? lines.first * LINE : end, end};
-}
-
-static void squares_share(void *ctx, size_t thread, size_t threads) {
-    rr_run *run = ctx;
-    const rr_params *params = &run->task->params;
-    rr_share share = rr_share_of(rr_clip_pieces(params->total), thread, threads);
-    rr_clip_squares(params->grads, params->total, share.first, share.end, run->squares);
-}
-
-typedef struct update {
-    rr_run *run;
-    double lr;
-    float grad_scale;
-} update;
-
-static void update_share(void *ctx, size_t thread, size_t threads) {
-    const update *u = ctx;
-    rr_run *run = u->run;
-    rr_share share = share_of_params(run, thread, threads);
-    run->optim.ops->update(&run->optim, &run->task->params, run->progress.position.step + 1, u->lr, u->grad_scale,
-                           share.first, share.end);
 }
 
 /* Forward and backward over this rank's rows, micro batch after micro batch; the last one starts the reductions. */
@@ -123,22 +90,23 @@ rr_status rr_run_step(rr_run *run, bool want_loss, rr_step_report *report) {
     RR_TRY(rr_reducer_finish(run->reducer, &times));
     rr_profile_enter(RR_PHASE_CLIP);
 
-    /* Clip and update: every rank has the same gradients, so every rank decides alike. */
+    /* Clip and update: every rank has the same norm, so every rank decides alike. */
     float grad_scale = 1;
-    if (!isnan(train->max_grad_value)) rr_clip_value(params->grads, params->total, (float)train->max_grad_value);
-    double max_norm = isnan(train->max_grad_norm) ? INFINITY : train->max_grad_norm;
-    rr_team_run(run->team, squares_share, run);
-    if (rr_clip_norm(run->squares, rr_clip_pieces(params->total), max_norm, &report->grad_norm, &grad_scale) != RR_OK)
-        return rr_run_diagnose(run, scale, &dropout, report->grad_norm);
+    bool finite;
+    double max_norm = isnan(train->max_grad_norm) ? INFINITY : train->max_grad_norm, update_exposed_s;
+    RR_TRY(rr_run_clip(run, train->max_grad_value, max_norm, &report->grad_norm, &grad_scale, &finite));
+    if (!finite) return rr_run_diagnose(run, scale, &dropout, report->grad_norm);
     progress->schedule.step = progress->position.step;
     progress->schedule.epoch = progress->position.epoch;
     report->lr = rr_schedule_lr(&run->settings.schedule, run->settings.optim.lr, &progress->schedule);
     rr_profile_enter(RR_PHASE_OPTIMISER);
-    rr_team_run(run->team, update_share, &(update){run, report->lr, grad_scale});
-    rr_profile_enter(RR_PHASE_OTHER);
+    RR_TRY(rr_run_update(run, report->lr, grad_scale, &update_exposed_s));
+    times.exposed += update_exposed_s;
     ops->commit(run->task);
-    if (rr_fault_planted("diverge", rr_comm_rank(run->comm), progress->position.step)) params->values[0] += 1;
-    rr_params_changed(params);
+    if (rr_fault_planted("diverge", rr_comm_rank(run->comm), progress->position.step)) {
+        params->values[0] += 1;
+        rr_params_changed(params);
+    }
 
     progress->position.step++;
     if (++progress->position.step_in_epoch == run->steps_per_epoch) {

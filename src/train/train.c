@@ -66,10 +66,11 @@ static rr_status after_step(rr_run *run, const rr_step_report *step, bool report
     run->interval_exposed_s += step->exposed_s;
     rr_status status = RR_OK;
     if (run->log != NULL) status = reported ? rr_run_report_step(run, step) : rr_run_report_progress(run);
-    if (status == RR_OK && run->log != NULL && run->settings.log.tensorboard &&
-        due(number, run->settings.log.histogram_every_steps))
-        status = rr_run_report_histograms(run);
     if (status != RR_OK) return status; /* on rank 0 alone: the job is aborted */
+    if (run->settings.log.tensorboard && due(number, run->settings.log.histogram_every_steps)) {
+        RR_TRY(rr_run_gather(run, run->task->params.grads));
+        if (run->log != NULL) RR_TRY(rr_run_report_histograms(run));
+    }
 
     if (due(number, run->settings.dist.check_every_steps)) RR_TRY(compare_parameters(run));
     bool evaluate = run->settings.eval.every > 0 ? due(number, run->settings.eval.every) : epoch_ended;

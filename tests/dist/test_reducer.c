@@ -53,6 +53,13 @@ static void backward(rr_reducer *reducer, float *grads, const size_t *cuts, size
     fill(grads, written, count, step);
 }
 
+/* On several nodes `shared` takes only what lies in shared memory. */
+static bool is_possible(int allreduce, const float *grads) {
+    rr_shared_place place;
+    return allreduce == 0 || strcmp(rr_allreduces[allreduce - 1]->name, "shared") != 0 || rr_comm_nodes(comm) == 1 ||
+           rr_shared_find(comm, grads, 1, &place);
+}
+
 /* All kinds of backward passes, bucket sizes and algorithms on one arena of gradients; grads: [cuts' end + 1]. */
 static void sum_whatever_is_ready_when(float *grads, const size_t *cuts, size_t cut_count) {
     static const double targets[] = {1000, 0.5, 7000, 1e6};
@@ -63,7 +70,8 @@ static void sum_whatever_is_ready_when(float *grads, const size_t *cuts, size_t 
             rr_dist_config config = configure(targets[t], allreduce);
             rr_reducer *reducer = NULL;
             uint64_t random = rank * 17 + t;
-            expect(rr_reducer_create(comm, &config, grads, used, cuts, used_cuts, &reducer) == RR_OK);
+            if (!is_possible(allreduce, grads)) continue;
+            expect(rr_reducer_create(comm, &config, grads, used, 1, cuts, used_cuts, &reducer) == RR_OK);
             for (size_t step = 0; step < 4 && reducer != NULL; step++) {
                 rr_reducer_times times;
                 grads[used] = 42;
@@ -93,6 +101,67 @@ static void gradients_are_summed_whatever_is_ready_when(void **state) {
     settle();
 }
 
+/* Whatever is owned is summed, and comes back to all; what is not owned may hold anything in between. */
+static void what_ranks_own_is_summed_and_comes_together_again(float *grads, float *weights, const size_t *cuts,
+                                                              size_t cut_count) {
+    static const double targets[] = {1000, 30000, 1e6};
+    static const size_t units[] = {1, 64, 1024};
+    size_t count = cuts[cut_count - 1];
+    for (size_t t = 0; t < 3; t++)
+        for (int allreduce = 0; allreduce <= (int)rr_allreduce_count; allreduce++) {
+            if (!is_possible(allreduce, grads) || !is_possible(allreduce, weights)) continue;
+            rr_dist_config config = configure(targets[t], allreduce);
+            rr_reducer *reducer = NULL;
+            rr_reducer_times times;
+            uint64_t random = rank * 19 + t;
+            config.shard_optimizer = true;
+            expect(rr_reducer_create(comm, &config, grads, count, units[t], cuts, cut_count, &reducer) == RR_OK);
+            if (reducer == NULL) continue;
+            expect(rr_reducer_sharded(reducer) == (ranks > 1));
+            for (size_t step = 0; step < 3; step++) {
+                size_t at = 0, owned_by_all;
+                rr_reducer_begin(reducer);
+                backward(reducer, grads, cuts, cut_count, step, &random);
+                expect(rr_reducer_finish(reducer, &times) == RR_OK);
+                for (size_t i = 0; i < count; i++) weights[i] = NAN;
+                rr_reducer_begin_gather(reducer, weights);
+                for (size_t b = 0; b < rr_reducer_buckets(reducer); b++) {
+                    rr_owned owned = rr_reducer_owned(reducer, b);
+                    expect(owned.at == at && owned.begin <= owned.end);
+                    expect(owned.end <= rr_reducer_bucket_end(reducer, b));
+                    expect(owned.begin == owned.end || owned.begin % units[t] == 0);
+                    at += owned.end - owned.begin;
+                    for (size_t i = owned.begin; i < owned.end; i++) weights[i] = grads[i];
+                    if (next_random(&random) % 2 == 0)
+                        rr_hooks_ready(rr_reducer_hooks(reducer), rr_reducer_bucket_end(reducer, b));
+                }
+                expect(at == rr_reducer_owned_count(reducer));
+                MPI_Allreduce(&at, &owned_by_all, 1, MPI_UINT64_T, MPI_SUM, MPI_COMM_WORLD);
+                expect(owned_by_all == count);
+                if (ranks > 1) expect(rr_reducer_finish(reducer, &times) == RR_OK);
+                expect(count_bad(weights, count, step) == 0);
+            }
+            rr_reducer_free(reducer);
+        }
+}
+
+static void ranks_own_parts_of_buckets(void **state) {
+    (void)state;
+    static const size_t cuts[] = {1, 3, 3, 700, 5000, 5001, 40000, 100003};
+    enum { CUTS = sizeof cuts / sizeof *cuts };
+    const size_t count = cuts[CUTS - 1];
+    float *plain = malloc(2 * count * sizeof *plain);
+    rr_shared *grads = NULL, *weights = NULL;
+    what_ranks_own_is_summed_and_comes_together_again(plain, plain + count, cuts, CUTS);
+    expect(rr_comm_shared_floats(comm, count, &grads) == RR_OK);
+    expect(rr_comm_shared_floats(comm, count, &weights) == RR_OK);
+    what_ranks_own_is_summed_and_comes_together_again(rr_shared_mine(grads), rr_shared_mine(weights), cuts, CUTS);
+    rr_shared_free(grads);
+    rr_shared_free(weights);
+    free(plain);
+    settle();
+}
+
 static void buckets_close_at_cuts_and_divide_large_parameters(void **state) {
     (void)state;
     static const struct {
@@ -112,7 +181,7 @@ static void buckets_close_at_cuts_and_divide_large_parameters(void **state) {
         rr_reducer *reducer = NULL;
         rr_reducer_times times;
         size_t count = cases[i].cuts[cases[i].cut_count - 1];
-        expect(rr_reducer_create(comm, &config, grads, count, cases[i].cuts, cases[i].cut_count, &reducer) == RR_OK);
+        expect(rr_reducer_create(comm, &config, grads, count, 1, cases[i].cuts, cases[i].cut_count, &reducer) == RR_OK);
         if (reducer == NULL) continue;
         expect(rr_reducer_buckets(reducer) == cases[i].buckets);
         rr_reducer_begin(reducer);
@@ -129,10 +198,11 @@ static void cuts_that_make_no_sense_are_refused_by_all(void **state) {
     static float grads[8];
     rr_dist_config config = configure(4, 0);
     rr_reducer *reducer = NULL;
-    expect(rr_reducer_create(comm, &config, grads, 8, (size_t[]){5, 3, 8}, 3, &reducer) == RR_ERR_RUNTIME);
-    expect(rr_reducer_create(comm, &config, grads, 8, (size_t[]){5, 7}, 2, &reducer) == RR_ERR_RUNTIME);
+    expect(rr_reducer_create(comm, &config, grads, 8, 1, (size_t[]){5, 3, 8}, 3, &reducer) == RR_ERR_RUNTIME);
+    expect(rr_reducer_create(comm, &config, grads, 8, 1, (size_t[]){5, 7}, 2, &reducer) == RR_ERR_RUNTIME);
     /* One rank alone is enough. */
-    expect(rr_reducer_create(comm, &config, grads, 8, (size_t[]){5, rank == 0 ? 7 : 8}, 2, &reducer) == RR_ERR_RUNTIME);
+    expect(rr_reducer_create(comm, &config, grads, 8, 1, (size_t[]){5, rank == 0 ? 7 : 8}, 2, &reducer) ==
+           RR_ERR_RUNTIME);
     expect(reducer == NULL);
     settle();
 }
@@ -145,7 +215,8 @@ static void sums_travel_while_ranks_compute(void **state) {
     for (config.allreduce = 1; config.allreduce <= (int)rr_allreduce_count; config.allreduce++) {
         rr_reducer *reducer = NULL;
         rr_reducer_times times;
-        expect(rr_reducer_create(comm, &config, grads, count, cuts, 2, &reducer) == RR_OK);
+        if (!is_possible(config.allreduce, grads)) continue;
+        expect(rr_reducer_create(comm, &config, grads, count, 1, cuts, 2, &reducer) == RR_OK);
         const rr_hooks *hooks = rr_reducer_hooks(reducer);
         rr_reducer_begin(reducer);
         fill(grads, 0, half, 1);
@@ -177,7 +248,7 @@ static void without_computing_nothing_is_hidden(void **state) {
     rr_dist_config config = configure(30000, 0);
     rr_reducer *reducer = NULL;
     rr_reducer_times times;
-    expect(rr_reducer_create(comm, &config, grads, count, &count, 1, &reducer) == RR_OK);
+    expect(rr_reducer_create(comm, &config, grads, count, 1, &count, 1, &reducer) == RR_OK);
     rr_reducer_begin(reducer);
     fill(grads, 0, count, 0);
     expect(rr_reducer_finish(reducer, &times) == RR_OK);
@@ -195,7 +266,7 @@ static void hooks_of_earlier_micro_batches_start_nothing(void **state) {
     rr_dist_config config = configure(100, 0);
     rr_reducer *reducer = NULL;
     rr_reducer_times times;
-    expect(rr_reducer_create(comm, &config, grads, count, &count, 1, &reducer) == RR_OK);
+    expect(rr_reducer_create(comm, &config, grads, count, 1, &count, 1, &reducer) == RR_OK);
     rr_reducer_begin(reducer);
     fill(grads, 0, count, 0);
     rr_hooks_ready(rr_reducer_tick_hooks(reducer), count);
@@ -219,7 +290,7 @@ static void the_control_exchange_moves_on_with_the_ticks(void **state) {
     rr_dist_config config = configure(10000, 0);
     rr_reducer *reducer = NULL;
     rr_control_exchange *exchange = NULL;
-    expect(rr_reducer_create(comm, &config, grads, count, &count, 1, &reducer) == RR_OK);
+    expect(rr_reducer_create(comm, &config, grads, count, 1, &count, 1, &reducer) == RR_OK);
     expect(rr_control_create(comm, &exchange) == RR_OK);
     rr_reducer_on_tick(reducer, tick_control, exchange);
     for (size_t step = 0; step < 20; step++) {
@@ -253,7 +324,7 @@ static void every_tick_is_passed_on(void **state) {
     size_t ticks = 0;
     rr_dist_config config = configure(4, 0);
     rr_reducer *reducer = NULL;
-    expect(rr_reducer_create(comm, &config, grads, count, &count, 1, &reducer) == RR_OK);
+    expect(rr_reducer_create(comm, &config, grads, count, 1, &count, 1, &reducer) == RR_OK);
     rr_reducer_on_tick(reducer, count_tick, &ticks);
     rr_hooks_tick(rr_reducer_hooks(reducer));
     rr_hooks_tick(rr_reducer_tick_hooks(reducer));
@@ -269,7 +340,8 @@ static void what_it_tells_about_itself(void **state) {
     for (int choice = 1; choice <= (int)rr_allreduce_count; choice++) {
         rr_dist_config config = configure(1024, choice);
         rr_reducer *reducer = NULL;
-        expect(rr_reducer_create(comm, &config, grads, count, &count, 1, &reducer) == RR_OK);
+        if (!is_possible(choice, grads)) continue;
+        expect(rr_reducer_create(comm, &config, grads, count, 1, &count, 1, &reducer) == RR_OK);
         expect(rr_reducer_buckets(reducer) == 4);
         expect(strcmp(rr_reducer_algorithm(reducer), ranks > 1 ? rr_allreduces[choice - 1]->name : "none") == 0);
         double bytes = rr_reducer_bytes_sent(reducer);
@@ -282,6 +354,7 @@ static void what_it_tells_about_itself(void **state) {
 static int run(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_are_summed_whatever_is_ready_when),
+        cmocka_unit_test(ranks_own_parts_of_buckets),
         cmocka_unit_test(buckets_close_at_cuts_and_divide_large_parameters),
         cmocka_unit_test(cuts_that_make_no_sense_are_refused_by_all),
         cmocka_unit_test(sums_travel_while_ranks_compute),

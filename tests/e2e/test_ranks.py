@@ -59,6 +59,18 @@ class Ranks(Case):
             self.train(level, 2, env={"RINGRNN_ISA": level}, train__max_steps=20)
             self.assertEqual(state_hash(self.path(level)), state_hash(self.path("best")))
 
+    def test_a_sharded_optimiser_gives_the_same_bits(self):
+        values = {"model__hidden_size": 75, "train__max_steps": 20, "dist__bucket_mb": 0.02, "train__max_grad_norm": 0.1}
+        cases = [(1, {}, {}), (2, {}, {}), (2, {}, {"dist__allreduce": "mpi"}), (3, {}, {"dist__allreduce": "ring"}), (5, {}, {}),
+                 (3, {"RINGRNN_PRETEND_NODES": "0,0,1"}, {}), (4, {"RINGRNN_PRETEND_NODES": "0,1,2,1"}, {}),
+                 (3, {"RINGRNN_PRETEND_ROOM": "1000000"}, {}), (2, {}, {"dist__threads_per_rank": 3}),
+                 (2, {}, {"optim": "{type: sgd, lr: 0.1, momentum: 0.9}"}), (2, {}, {"train__max_grad_value": 0.001})]
+        for i, (ranks, env, extra) in enumerate(cases):
+            with self.subTest(ranks=ranks, env=env, extra=extra):
+                self.train(f"whole{i}", ranks, env=env, **values, **extra)
+                self.train(f"sharded{i}", ranks, env=env, dist__shard_optimizer="true", **values, **extra)
+                self.assertEqual(state_hash(self.path(f"sharded{i}")), state_hash(self.path(f"whole{i}")))
+
 
 class Faults(Case):
     def test_a_planted_divergence_stops_the_run_and_names_the_rank(self):

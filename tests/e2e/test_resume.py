@@ -75,11 +75,24 @@ class Resume(Case):
             self.train(f"{cell}-b", 2, **values)
             self.assertEqual(state_hash(self.path(f"{cell}-a")), state_hash(self.path(f"{cell}-b")), cell)
 
+    def test_a_sharded_optimiser_goes_on_from_a_whole_one_and_back(self):
+        self.train("straight", 2, train__max_steps=30)
+        for step, sharded in ((10, True), (20, False), (30, True)):
+            self.train("turns", 2, train__max_steps=step, dist__shard_optimizer=str(sharded).lower())
+        self.assertEqual(state_hash(self.path("turns")), state_hash(self.path("straight")))
+
     def test_resume_on_another_number_of_ranks_works_and_says_so(self):
         self.train(ranks=2, train__max_steps=30)
         result = self.train(ranks=3)
         self.assertIn("bits may differ", result.stdout)
         self.assertIn("step 30", result.stdout)
+
+    def test_resume_with_another_order_of_sums_says_so(self):
+        self.train(ranks=3, train__max_steps=30)
+        result = self.train(ranks=3, train__max_steps=40)
+        self.assertNotIn("bits may differ", result.stdout)
+        result = self.train(ranks=3, train__max_steps=50, dist__allreduce="ring")
+        self.assertIn("bits may differ", result.stdout)
 
     def test_a_finished_run_has_nothing_left_to_do_and_more_steps_go_on(self):
         self.train("a", train__max_steps=60)

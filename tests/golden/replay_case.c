@@ -321,7 +321,7 @@ static void replay_train(replay *r) {
         double norm;
         float scale;
         must(clip_norm(&r->params, number(r, "max_grad_norm", NAN), &norm, &scale));
-        optim.ops->update(&optim, &r->params, step + 1, config.lr, scale, 0, r->params.total);
+        optim.ops->update(&optim, &r->params, step + 1, config.lr, scale, 0, r->params.total, 0);
         rr_params_changed(&r->params);
     }
     for (size_t p = 0; p < r->params.count; p++) {

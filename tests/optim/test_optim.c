@@ -94,7 +94,7 @@ static void ten_steps_agree_with_pytorch(void **state) {
         for (size_t step = 1; step <= GOLDEN_STEPS; step++) {
             set_gradients(&b, step);
             double lr = b.own.lr * (double)(1 + step % 3);
-            b.optim.ops->update(&b.optim, &b.params, step, lr, golden_grad_scale, 0, GOLDEN_COUNT);
+            b.optim.ops->update(&b.optim, &b.params, step, lr, golden_grad_scale, 0, GOLDEN_COUNT, 0);
             char shown[32];
             snprintf(shown, sizeof shown, "step %zu", step);
             if (strcmp(line, shown) != 0) continue;
@@ -136,9 +136,10 @@ static void ranges_give_the_bits_of_the_whole(void **state) {
         for (size_t step = 1; step <= 5; step++) {
             set_gradients(&whole, step);
             set_gradients(&parts, step);
-            whole.optim.ops->update(&whole.optim, &whole.params, step, 0.037, 0.71F, 0, COUNT);
+            whole.optim.ops->update(&whole.optim, &whole.params, step, 0.037, 0.71F, 0, COUNT, 0);
             for (size_t c = sizeof cuts / sizeof *cuts - 1; c > 0; c--)
-                parts.optim.ops->update(&parts.optim, &parts.params, step, 0.037, 0.71F, cuts[c - 1], cuts[c]);
+                parts.optim.ops->update(&parts.optim, &parts.params, step, 0.037, 0.71F, cuts[c - 1], cuts[c],
+                                        cuts[c - 1]);
         }
         for (size_t a = 0; a < 2 + whole.states; a++)
             assert_memory_equal(whole.arenas[a], parts.arenas[a], COUNT * sizeof(float));
@@ -155,7 +156,7 @@ static void a_range_leaves_its_neighbours_alone(void **state) {
                 bench b;
                 bench_open(&b, every_kind[k], 48);
                 set_gradients(&b, 2);
-                b.optim.ops->update(&b.optim, &b.params, 1, 0.1, 1, begin, end);
+                b.optim.ops->update(&b.optim, &b.params, 1, 0.1, 1, begin, end, begin);
                 for (size_t i = 0; i < 48; i++) {
                     bool inside = i >= begin && i < end;
                     if (!inside) assert_true(b.params.values[i] == weight(i));
@@ -173,7 +174,7 @@ static void padding_stays_zero(void **state) {
         bench b;
         bench_open(&b, every_kind[k], 33);
         memset(b.params.values, 0, 33 * sizeof(float));
-        for (size_t step = 1; step <= 3; step++) b.optim.ops->update(&b.optim, &b.params, step, 0.1, 1, 0, 33);
+        for (size_t step = 1; step <= 3; step++) b.optim.ops->update(&b.optim, &b.params, step, 0.1, 1, 0, 33, 0);
         for (size_t a = 0; a < 2 + b.states; a++)
             for (size_t i = 0; i < 33; i++) assert_true(b.arenas[a][i] == 0);
         bench_close(&b);
@@ -187,9 +188,9 @@ static void sgd_steps_are_plain_arithmetic(void **state) {
     assert_int_equal(b.states, 1);
     float *w = b.params.values, *g = b.params.grads;
     w[0] = 8, w[1] = -8, g[0] = 2, g[1] = 4;
-    b.optim.ops->update(&b.optim, &b.params, 1, 0.5, 1, 0, 2); /* buffer 2, 4 */
+    b.optim.ops->update(&b.optim, &b.params, 1, 0.5, 1, 0, 2, 0); /* buffer 2, 4 */
     assert_true(w[0] == 7 && w[1] == -10);
-    b.optim.ops->update(&b.optim, &b.params, 2, 0.5, 0.5F, 0, 2); /* buffer 1 + 1, 2 + 2 */
+    b.optim.ops->update(&b.optim, &b.params, 2, 0.5, 0.5F, 0, 2, 0); /* buffer 1 + 1, 2 + 2 */
     assert_true(w[0] == 6 && w[1] == -12);
     bench_close(&b);
 }
@@ -201,7 +202,7 @@ static void the_first_step_of_adam_has_the_size_of_lr(void **state) {
     bench_open(&b, "{type: adam, eps: 1e-30}", 9);
     for (size_t i = 0; i < 9; i++) b.params.grads[i] = ldexpf(i % 2 ? -1 : 1, (int)i * 5 - 20);
     memset(b.params.values, 0, 9 * sizeof(float));
-    b.optim.ops->update(&b.optim, &b.params, 1, 0.25, 1, 0, 9);
+    b.optim.ops->update(&b.optim, &b.params, 1, 0.25, 1, 0, 9, 0);
     for (size_t i = 0; i < 9; i++) assert_true(fabsf(b.params.values[i] - (i % 2 ? 0.25F : -0.25F)) < 1e-6F);
     bench_close(&b);
 }
@@ -227,8 +228,8 @@ static void defaults_are_pytorchs(void **state) {
         for (size_t step = 1; step < 4; step++) {
             set_gradients(&brief, step);
             set_gradients(&full, step);
-            brief.optim.ops->update(&brief.optim, &brief.params, step, 0.1, 1, 0, 40);
-            full.optim.ops->update(&full.optim, &full.params, step, 0.1, 1, 0, 40);
+            brief.optim.ops->update(&brief.optim, &brief.params, step, 0.1, 1, 0, 40, 0);
+            full.optim.ops->update(&full.optim, &full.params, step, 0.1, 1, 0, 40, 0);
         }
         assert_memory_equal(brief.params.values, full.params.values, 40 * sizeof(float));
         bench_close(&brief);

@@ -1,0 +1,86 @@
+/*
+ * From summed gradients to new weights: the norm of the gradients, and the optimiser over the parts of the arenas that
+ * this rank owns. Without dist.shard_optimizer these are all parts, and ranks do the same work.
+ */
+#include <math.h>
+
+#include "base/profile.h"
+#include "optim/clip.h"
+#include "train/run.h"
+
+enum { LINE = 16 }; /* floats of a cache line: shares of threads end between lines */
+
+typedef struct clip {
+    rr_run *run;
+    double max_value; /* NAN: no limit */
+} clip;
+
+/* A thread's share of the pieces of each bucket. */
+static void clip_share(void *ctx, size_t thread, size_t threads) {
+    const clip *c = ctx;
+    const rr_run *run = c->run;
+    const rr_params *params = &run->task->params;
+    for (size_t b = 0; b < rr_reducer_buckets(run->reducer); b++) {
+        rr_owned owned = rr_reducer_owned(run->reducer, b);
+        size_t first = owned.begin / RR_CLIP_PIECE;
+        rr_share share = rr_share_of(rr_clip_pieces(owned.end) - first, thread, threads);
+        size_t begin = (first + share.first) * RR_CLIP_PIECE, end = (first + share.end) * RR_CLIP_PIECE;
+        if (end > owned.end) end = owned.end;
+        if (!isnan(c->max_value) && begin < end) rr_clip_value(params->grads + begin, end - begin, (float)c->max_value);
+        rr_clip_squares(params->grads, params->total, first + share.first, first + share.end, run->squares);
+    }
+}
+
+rr_status rr_run_clip(rr_run *run, double max_value, double max_norm, double *grad_norm, float *scale, bool *finite) {
+    size_t pieces = rr_clip_pieces(run->task->params.total);
+    if (rr_reducer_sharded(run->reducer))
+        for (size_t i = 0; i < pieces; i++) run->squares[i] = 0;
+    rr_team_run(run->team, clip_share, &(clip){run, max_value});
+    if (rr_reducer_sharded(run->reducer)) RR_TRY(rr_comm_sum_disjoint(run->comm, run->squares, pieces));
+    *finite = rr_clip_norm(run->squares, pieces, max_norm, grad_norm, scale) == RR_OK;
+    return RR_OK;
+}
+
+typedef struct update {
+    rr_run *run;
+    rr_owned owned;
+    double lr;
+    float grad_scale;
+} update;
+
+static void update_share(void *ctx, size_t thread, size_t threads) {
+    const update *u = ctx;
+    rr_run *run = u->run;
+    size_t size = u->owned.end - u->owned.begin;
+    rr_share lines = rr_share_of((size + LINE - 1) / LINE, thread, threads);
+    size_t first = lines.first * LINE, end = lines.end * LINE < size ? lines.end * LINE : size;
+    if (first >= end) return;
+    run->optim.ops->update(&run->optim, &run->task->params, run->progress.position.step + 1, u->lr, u->grad_scale,
+                           u->owned.begin + first, u->owned.begin + end, u->owned.at + first);
+}
+
+rr_status rr_run_update(rr_run *run, double lr, float grad_scale, double *exposed_s) {
+    bool sharded = rr_reducer_sharded(run->reducer);
+    const rr_hooks *hooks = rr_reducer_hooks(run->reducer);
+    rr_reducer_times times = {0};
+    if (sharded) rr_reducer_begin_gather(run->reducer, run->task->params.values);
+    for (size_t b = 0; b < rr_reducer_buckets(run->reducer); b++) {
+        rr_team_run(run->team, update_share, &(update){run, rr_reducer_owned(run->reducer, b), lr, grad_scale});
+        if (!sharded) continue;
+        rr_hooks_ready(hooks, rr_reducer_bucket_end(run->reducer, b)); /* weights travel while others are computed */
+        rr_hooks_tick(hooks);
+    }
+    rr_profile_enter(RR_PHASE_EXPOSED_COMM);
+    if (sharded) RR_TRY(rr_reducer_finish(run->reducer, &times));
+    rr_profile_enter(RR_PHASE_OTHER);
+    rr_params_changed(&run->task->params);
+    *exposed_s = times.exposed;
+    return RR_OK;
+}
+
+rr_status rr_run_gather(rr_run *run, float *arena) {
+    rr_reducer_times times;
+    if (!rr_reducer_sharded(run->reducer)) return RR_OK;
+    rr_reducer_begin_gather(run->reducer, arena);
+    return rr_reducer_finish(run->reducer, &times);
+}
