@@ -89,7 +89,7 @@ static bool take_algorithm(size_t index, const rr_allreduce_ops **ops) {
 static void sums_of_integers_are_exact_for_any_count(void **state) {
     (void)state;
     const rr_allreduce_ops *ops;
-    const size_t segment = 32 * 1024; /* around the ring's segments and its window of them, too */
+    const size_t segment = 8 * 1024; /* around the ring's segments and its window of them, too */
     const size_t counts[] = {0,
                              1,
                              ranks - 1,
@@ -99,10 +99,10 @@ static void sums_of_integers_are_exact_for_any_count(void **state) {
                              segment * ranks,
                              segment * ranks + 1,
                              segment * ranks - 1,
-                             9 * segment * ranks + 13};
+                             33 * segment * ranks + 13};
     for_each_algorithm(ops) {
         rr_allreduce *operation = NULL;
-        expect(ops->create(comm, 9 * segment * ranks + 13 > 1000003 ? 9 * segment * ranks + 13 : 1000003, 1, 4095,
+        expect(ops->create(comm, 33 * segment * ranks + 13 > 1000003 ? 33 * segment * ranks + 13 : 1000003, 1, 4095,
                            &operation) == RR_OK);
         for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
             block b = make_block(counts[i]);
