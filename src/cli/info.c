@@ -5,6 +5,7 @@
 #include "ckpt/safetensors.h"
 #include "cli/cli.h"
 #include "cli/load.h"
+#include "dist/sum_rows.h"
 
 static double mib(double bytes) { return bytes / (1 << 20); }
 
@@ -34,6 +35,19 @@ static void print_memory(const rr_loaded *loaded, size_t ranks) {
         mib(total), mib((double)bytes), mib((double)bytes), mib(optimiser), micro, mib((double)measure.used));
 }
 
+/* Floats that a rank sends in a step: both halves of a sum for matrices, one for the rows of embeddings. */
+static double floats_sent(const rr_loaded *loaded, size_t ranks) {
+    const rr_params *params = &loaded->task->params;
+    size_t tokens = loaded->settings.train.global_batch_size * loaded->task->tokens_a_row;
+    double floats = 0;
+    for (size_t i = 0; i < params->count; i++) {
+        const rr_param *param = &params->items[i];
+        bool by_rows = param->rowwise && rr_rows_are_less(tokens, param->dims[0], param->dims[1]);
+        floats += by_rows ? (double)tokens * (double)(param->dims[1] + 1) : 2.0 * (double)param->count;
+    }
+    return floats * (double)(ranks - 1) / (double)ranks;
+}
+
 static rr_status config_info(const rr_cli_arguments *arguments, size_t ranks) {
     rr_loaded loaded;
     rr_status status = rr_load(arguments, RR_LOAD_SIZES, &loaded);
@@ -52,8 +66,8 @@ static rr_status config_info(const rr_cli_arguments *arguments, size_t ranks) {
         printf("steps an epoch    %llu\n", (unsigned long long)loaded.task->ops->steps_per_epoch(loaded.task));
         printf("work a step       %.3f GFLOP (6 x multiply-adds of the matrices) over all ranks, %.0f targets\n",
                6e-9 * cost.macs_per_target * cost.targets_per_step, cost.targets_per_step);
-        printf("sent a step       %.2f MiB a rank on %zu ranks (ring: 2 (N - 1) / N of the gradients)\n",
-               mib(2.0 * (double)(ranks - 1) / (double)ranks * (double)params->total * sizeof(float)), ranks);
+        printf("sent a step       %.2f MiB a rank on %zu ranks (2 (N - 1) / N of the gradients; of embeddings, rows)\n",
+               mib(sizeof(float) * floats_sent(&loaded, ranks)), ranks);
         print_memory(&loaded, ranks);
         rr_buffer_free(&text);
     }

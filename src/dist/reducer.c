@@ -8,7 +8,7 @@
 #include "dist/comm_private.h"
 
 /* Sums under way at once. More would hide more latency, but every tick asks for each of them. */
-enum { SLOTS = 8 };
+enum { SLOTS = 8, ROW_SUMS = 8 };
 
 typedef struct grad_bucket {
     size_t begin, count; /* floats of the arena */
@@ -19,8 +19,10 @@ typedef struct grad_bucket {
 struct rr_reducer {
     rr_comm *comm;
     float *grads; /* [count] */
-    size_t unit;
+    size_t dense, unit;
     bool sharded;
+    rr_sum_rows *row_sums[ROW_SUMS]; /* of what lies behind `dense` */
+    size_t row_sum_count, row_sums_started, row_sums_done;
     grad_bucket *buckets;
     size_t bucket_count;
     rr_allreduce **operations; /* [SLOTS, rr_allreduce_count]; NULL where no bucket needs one */
@@ -39,15 +41,15 @@ struct rr_reducer {
 };
 
 /*
- * Cuts the arena into buckets, all but the last of whole units; out may be NULL to count them. A bucket closes at the
- * first cut at or beyond target floats, or, where the parameter that ends there is itself larger, is divided into equal
- * parts of about target at most.
+ * Cuts the arena into buckets of whole units, but for the last of each kind; out may be NULL to count them. A bucket
+ * closes at the first cut at or beyond target floats, or, where the parameter that ends there is itself larger, is
+ * divided into equal parts of about target at most.
  */
 static size_t cut_buckets(const rr_reducer *reducer, const size_t *cuts, size_t cut_count, size_t target,
                           grad_bucket *out) {
     size_t count = 0, begin = 0, unit = reducer->unit;
     for (size_t i = 0; i < cut_count; i++) {
-        bool last = i + 1 == cut_count;
+        bool last = i + 1 == cut_count || cuts[i] == reducer->dense;
         size_t end = last ? cuts[i] : cuts[i] / unit * unit, size = end > begin ? end - begin : 0;
         size_t parameter = cuts[i] - (i > 0 ? cuts[i - 1] : 0);
         if (size == 0 || (size < target && !last)) continue;
@@ -158,6 +160,11 @@ static rr_status create_possible_operations(rr_reducer *reducer, const rr_dist_c
     return create_operations(reducer);
 }
 
+/* Gradients of this bucket are not summed whole. */
+static bool is_by_rows(const rr_reducer *reducer, size_t b) {
+    return reducer->exchange != RR_ALLGATHER && reducer->buckets[b].begin >= reducer->dense;
+}
+
 static rr_allreduce *operation_of(const rr_reducer *reducer, size_t b) {
     return reducer->operations[b % SLOTS * rr_allreduce_count + reducer->buckets[b].algorithm];
 }
@@ -179,11 +186,29 @@ static void start_ready(rr_reducer *reducer) {
            reducer->started - reducer->finished < SLOTS) {
         const grad_bucket *bucket = &reducer->buckets[reducer->started];
         if (reducer->started == 0) reducer->first_start_s = rr_clock_seconds();
-        reducer->done[reducer->started % SLOTS] = false;
-        reducer->status = rr_allreduces[bucket->algorithm]->start(
-            operation_of(reducer, reducer->started), reducer->exchange, reducer->arena + bucket->begin, bucket->count);
-        reducer->started++;
+        reducer->done[reducer->started % SLOTS] = is_by_rows(reducer, reducer->started);
+        if (reducer->done[reducer->started++ % SLOTS]) continue;
+        reducer->status =
+            rr_allreduces[bucket->algorithm]->start(operation_of(reducer, reducer->started - 1), reducer->exchange,
+                                                    reducer->arena + bucket->begin, bucket->count);
     }
+}
+
+/* After the buckets: rows are summed when the backward pass has written the last. */
+static void progress_rows(rr_reducer *reducer) {
+    if (reducer->exchange == RR_ALLGATHER || reducer->ready < reducer->bucket_count) return;
+    for (; reducer->row_sums_started < reducer->row_sum_count && reducer->status == RR_OK; reducer->row_sums_started++)
+        reducer->status = rr_sum_rows_start(reducer->row_sums[reducer->row_sums_started]);
+    for (bool done = true; done && reducer->row_sums_done < reducer->row_sums_started && reducer->status == RR_OK;) {
+        reducer->status = rr_sum_rows_test(reducer->row_sums[reducer->row_sums_done], &done);
+        if (done) reducer->row_sums_done++;
+    }
+    reducer->last_end_s = rr_clock_seconds();
+}
+
+static bool is_finished(const rr_reducer *reducer) {
+    return reducer->finished == reducer->bucket_count &&
+           (reducer->exchange == RR_ALLGATHER || reducer->row_sums_done == reducer->row_sum_count);
 }
 
 /* Moves all sums under way on, and starts what has become possible. */
@@ -196,6 +221,7 @@ static void progress(rr_reducer *reducer) {
     }
     while (reducer->finished < reducer->started && reducer->done[reducer->finished % SLOTS]) reducer->finished++;
     start_ready(reducer);
+    progress_rows(reducer);
 }
 
 static void ready(void *ctx, size_t end) {
@@ -209,14 +235,14 @@ static void ready(void *ctx, size_t end) {
 
 static void tick(void *ctx) {
     rr_reducer *reducer = ctx;
-    if (reducer->started > reducer->finished) progress(reducer);
+    if (reducer->started > reducer->finished || reducer->row_sums_started > reducer->row_sums_done) progress(reducer);
     if (reducer->on_tick != NULL) reducer->on_tick(reducer->on_tick_ctx);
 }
 
 static void not_yet_ready(void *ctx, size_t end) { (void)ctx, (void)end; }
 
-rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *grads, size_t count, size_t unit,
-                            const size_t *cuts, size_t cut_count, rr_reducer **out) {
+rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *grads, size_t count, size_t dense,
+                            size_t unit, const size_t *cuts, size_t cut_count, rr_reducer **out) {
     rr_status status = RR_OK;
     rr_reducer *reducer = calloc(1, sizeof *reducer);
     if (reducer == NULL) {
@@ -224,6 +250,7 @@ rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *
     } else {
         reducer->comm = comm;
         reducer->grads = grads;
+        reducer->dense = dense;
         reducer->unit = unit;
         reducer->sharded = config->shard_optimizer && rr_comm_size(comm) > 1;
         reducer->hooks = (rr_hooks){.ready = ready, .tick = tick, .ctx = reducer};
@@ -263,6 +290,7 @@ static void begin(rr_reducer *reducer, rr_exchange exchange, float *arena) {
     reducer->exchange = exchange;
     reducer->arena = arena;
     reducer->ready = reducer->started = reducer->finished = 0;
+    reducer->row_sums_started = reducer->row_sums_done = 0;
 }
 
 void rr_reducer_begin(rr_reducer *reducer) {
@@ -278,7 +306,7 @@ rr_status rr_reducer_finish(rr_reducer *reducer, rr_reducer_times *times) {
     double begin = rr_clock_seconds();
     reducer->ready = reducer->bucket_count;
     progress(reducer);
-    while (reducer->status == RR_OK && reducer->finished < reducer->bucket_count) {
+    while (reducer->status == RR_OK && !is_finished(reducer)) {
         RR_TRY(rr_patience_turn(&patience, reducer->comm->timeout_s,
                                 "the exchange of gradients or weights between ranks"));
         progress(reducer);
@@ -287,6 +315,12 @@ rr_status rr_reducer_finish(rr_reducer *reducer, rr_reducer_times *times) {
     times->exposed = rr_clock_seconds() - begin;
     times->total = reducer->last_end_s - reducer->first_start_s;
     times->hidden = times->total > times->exposed ? times->total - times->exposed : 0;
+    return RR_OK;
+}
+
+rr_status rr_reducer_sum_rows(rr_reducer *reducer, rr_sum_rows *sum) {
+    if (reducer->row_sum_count == ROW_SUMS) return rr_fail(RR_ERR_RUNTIME, "more than %d sums of rows", ROW_SUMS);
+    reducer->row_sums[reducer->row_sum_count++] = sum;
     return RR_OK;
 }
 
@@ -313,11 +347,4 @@ const char *rr_reducer_algorithm(const rr_reducer *reducer) {
         if (reducer->buckets[b].count > reducer->buckets[largest].count) largest = b;
     if (rr_comm_size(reducer->comm) == 1 || reducer->bucket_count == 0) return "none";
     return rr_allreduces[reducer->buckets[largest].algorithm]->name;
-}
-
-double rr_reducer_bytes_sent(const rr_reducer *reducer) {
-    /* The ring's, on average over ranks; MPI does not say what its own sum sends, and can hardly send less. */
-    double ranks = (double)rr_comm_size(reducer->comm), bytes = 0;
-    for (size_t b = 0; b < reducer->bucket_count; b++) bytes += (double)(reducer->buckets[b].count * sizeof(float));
-    return 2 * (ranks - 1) / ranks * bytes;
 }

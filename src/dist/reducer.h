@@ -9,6 +9,7 @@
 #include "base/hooks.h"
 #include "dist/allreduce.h"
 #include "dist/dist_config.h"
+#include "dist/sum_rows.h"
 
 typedef struct rr_reducer rr_reducer;
 
@@ -26,6 +27,7 @@ typedef struct rr_owned {
 
 /**
  * @param[in] grads  [count] the gradient arena, borrowed
+ * @param[in] dense  floats that are summed whole, a cut; what is behind them rr_reducer_sum_rows sums
  * @param[in] unit   floats: buckets, and what ranks own of them, begin at multiples of it
  * @param[in] cuts   [cut_count] rising offsets where a bucket may end (ends of parameters); the last is count. A bucket
  *                   closes at the first cut at or beyond dist.bucket_mb; a larger parameter is cut inside.
@@ -33,9 +35,12 @@ typedef struct rr_owned {
  * Collective; a failure is agreed on. From then on waits within a step, here and in control.h, end with an error after
  * dist.timeout_s.
  */
-rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *grads, size_t count, size_t unit,
-                            const size_t *cuts, size_t cut_count, rr_reducer **out);
+rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *grads, size_t count, size_t dense,
+                            size_t unit, const size_t *cuts, size_t cut_count, rr_reducer **out);
 void rr_reducer_free(rr_reducer *reducer);
+
+/** One of the sums for what lies behind `dense`; borrowed. It starts when all gradients are ready. */
+rr_status rr_reducer_sum_rows(rr_reducer *reducer, rr_sum_rows *sum);
 
 /** Hooks for the backward pass that finishes the gradients (the last micro batch). Valid as long as the reducer. */
 const rr_hooks *rr_reducer_hooks(rr_reducer *reducer);
@@ -70,7 +75,5 @@ bool rr_reducer_sharded(const rr_reducer *reducer);
 size_t rr_reducer_buckets(const rr_reducer *reducer);
 /** The algorithm of the largest bucket, for the banner. */
 const char *rr_reducer_algorithm(const rr_reducer *reducer);
-/** Bytes this rank sends in a step. */
-double rr_reducer_bytes_sent(const rr_reducer *reducer);
 
 #endif

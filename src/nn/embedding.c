@@ -7,8 +7,12 @@
 
 rr_status rr_embedding_declare(rr_embedding *embedding, rr_params *params, const char *prefix, size_t vocab_size,
                                size_t size) {
-    rr_param param = {
-        .kind = RR_PARAM_EMBEDDING, .dims = {vocab_size, size}, .dim_count = 2, .gates = 1, .forget_gate = -1};
+    rr_param param = {.kind = RR_PARAM_EMBEDDING,
+                      .dims = {vocab_size, size},
+                      .dim_count = 2,
+                      .gates = 1,
+                      .rowwise = true,
+                      .forget_gate = -1};
     snprintf(param.name, sizeof param.name, "%s.weight", prefix);
     embedding->vocab_size = vocab_size;
     embedding->size = size;
@@ -25,6 +29,8 @@ void rr_embedding_forward(const rr_embedding *embedding, const rr_params *params
 void rr_embedding_backward(const rr_embedding *embedding, const rr_params *params, const int32_t *tokens, size_t count,
                            const float *dy) {
     float *grad = rr_param_grad(params, embedding->weight);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         rr_axpy(embedding->size, 1.0f, dy + i * embedding->size, grad + (size_t)tokens[i] * embedding->size);
+        rr_param_list_row(params, embedding->weight, (size_t)tokens[i]);
+    }
 }

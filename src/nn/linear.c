@@ -20,7 +20,9 @@ rr_status rr_linear_declare(rr_linear *linear, rr_params *params, const char *pr
                       .gates = 1,
                       .overwritten = true,
                       .forget_gate = -1};
-    if (tied_weight == (size_t)-1) {
+    if (tied_weight != (size_t)-1) {
+        params->items[tied_weight].rowwise = false; /* this layer writes all of its gradient */
+    } else {
         snprintf(param.name, sizeof param.name, "%s.weight", prefix);
         RR_TRY(rr_params_add(params, &param, &linear->weight));
     }

@@ -15,6 +15,8 @@ rr_status rr_params_add(rr_params *params, const rr_param *param, size_t *index)
     fresh[params->count] = false;
     rr_param *added = &items[params->count];
     *added = *param;
+    if (param->rowwise)
+        params->total = (params->total + RR_PARAM_ROWS_UNIT - 1) / RR_PARAM_ROWS_UNIT * RR_PARAM_ROWS_UNIT;
     added->offset = params->total;
     added->count = 1;
     for (size_t i = 0; i < param->dim_count; i++) added->count *= param->dims[i];
@@ -23,8 +25,23 @@ rr_status rr_params_add(rr_params *params, const rr_param *param, size_t *index)
     return RR_OK;
 }
 
+rr_status rr_param_list_rows(rr_params *params, size_t index) {
+    return rr_row_list_create(params->items[index].dims[0], &params->items[index].rows);
+}
+
 static void clear(const rr_params *params, size_t index) {
-    memset(params->grads + params->items[index].offset, 0, params->items[index].count * sizeof(float));
+    const rr_param *param = &params->items[index];
+    float *grad = params->grads + param->offset;
+    if (param->rows != NULL)
+        rr_row_list_clear(param->rows, grad, param->count / param->dims[0]);
+    else
+        memset(grad, 0, param->count * sizeof *grad);
+}
+
+void rr_params_reset_grads(rr_params *params) {
+    memset(params->grads, 0, params->total * sizeof *params->grads);
+    for (size_t i = 0; i < params->count; i++)
+        if (params->items[i].rows != NULL) clear(params, i);
 }
 
 void rr_params_clear_grads(rr_params *params) {
@@ -53,6 +70,7 @@ size_t rr_params_scalars(const rr_params *params) {
 }
 
 void rr_params_free(rr_params *params) {
+    for (size_t i = 0; i < params->count; i++) rr_row_list_free(params->items[i].rows);
     free(params->items);
     free(params->fresh);
     *params = (rr_params){0};

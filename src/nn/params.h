@@ -6,8 +6,13 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/row_list.h"
 
-enum { RR_PARAM_DIMS = 4, RR_PARAM_NAME = 96 };
+enum {
+    RR_PARAM_DIMS = 4,
+    RR_PARAM_NAME = 96,
+    RR_PARAM_ROWS_UNIT = 1024 /* floats: a parameter whose rows may be summed by themselves begins at a multiple */
+};
 
 /** How a parameter is initialised; schemes treat them differently (nn/init.h). */
 typedef enum rr_param_kind {
@@ -27,8 +32,10 @@ typedef struct rr_param {
     size_t count;  /* floats */
     size_t fan_in; /* PyTorch's default bound is 1 / sqrt(fan_in); hidden_size for cells; 0: normal(0, 1) (embedding) */
     size_t gates;  /* cells: rows are `gates` blocks; else 1 */
-    bool overwritten; /* its layer writes the first gradient of a step over what was there: nothing need be cleared */
-    int forget_gate;  /* which block is the forget gate (bias_hh gets 0, bias_ih gets the constant); -1: none */
+    bool overwritten;  /* its layer writes the first gradient of a step over what was there: nothing need be cleared */
+    bool rowwise;      /* a step writes some rows of the gradient, and says which (rr_param_list_row) */
+    rr_row_list *rows; /* which, where that is asked for (rr_param_list_rows); else NULL */
+    int forget_gate;   /* which block is the forget gate (bias_hh gets 0, bias_ih gets the constant); -1: none */
 } rr_param;
 
 /**
@@ -45,6 +52,17 @@ typedef struct rr_params {
     bool *fresh;      /* [count]: the gradient holds nothing of this step yet, and what is there does not count */
     uint64_t version; /* raised by rr_params_changed: layers keep copies of the values in another order */
 } rr_params;
+
+/** From now on the rows of a rowwise parameter's gradient are listed, and those alone cleared. All must be 0 now. */
+rr_status rr_param_list_rows(rr_params *params, size_t index);
+
+/** For whoever writes into a row of a rowwise parameter's gradient. */
+static inline void rr_param_list_row(const rr_params *params, size_t index, size_t row) {
+    if (params->items[index].rows != NULL) rr_row_list_add(params->items[index].rows, row);
+}
+
+/** For whoever used the arena of the gradients for something else: all are 0, and no rows are listed. */
+void rr_params_reset_grads(rr_params *params);
 
 /** To be called by whoever has changed values, before the next forward. */
 static inline void rr_params_changed(rr_params *params) { params->version++; }

@@ -101,6 +101,7 @@ static rr_status create(const rr_task_setup *setup, rr_task **out) {
     rr_lm *lm = calloc(1, sizeof *lm);
     if (lm == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for a language model");
     lm->base.ops = &rr_task_lm;
+    lm->base.tokens_a_row = setup->bptt;
     lm->model = *setup->model;
     lm->team = setup->team;
     lm->unit = (rr_unit)own(setup->task)->unit;

@@ -69,6 +69,7 @@ typedef struct rr_task {
     const rr_task_ops *ops;
     rr_params params; /* declared by create; arenas set by the owner before forward */
     uint64_t data_fingerprint;
+    size_t tokens_a_row; /* inputs of a row of the batch, at most */
 } rr_task;
 
 struct rr_task_ops {

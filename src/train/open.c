@@ -81,16 +81,52 @@ static rr_status reserve_memory(rr_run *run) {
     return RR_OK;
 }
 
+enum { ROW_SUM_TAG = 1024 }; /* beyond those of the reducer */
+
 static void tick_control(void *ctx) { rr_control_tick(ctx); }
+
+/*
+ * Embeddings whose gradient has few rows in a step are treated row by row: cleared, and on several ranks summed. They
+ * are the last of the parameters. Returns the index of the first, params->count if there is none.
+ */
+static rr_status list_rows(rr_run *run, size_t *first) {
+    rr_params *params = &run->task->params;
+    size_t tokens = run->settings.train.global_batch_size * run->task->tokens_a_row;
+    *first = params->count;
+    while (*first > 0 && params->count - *first < RR_RUN_ROW_SUMS) {
+        const rr_param *param = &params->items[*first - 1];
+        if (!param->rowwise || !rr_rows_are_less(tokens, param->dims[0], param->dims[1])) break;
+        RR_TRY(rr_param_list_rows(params, --*first));
+    }
+    return RR_OK;
+}
+
+static rr_status open_row_sums(rr_run *run, size_t first) {
+    const rr_params *params = &run->task->params;
+    size_t ranks = rr_comm_size(run->comm), rows = (run->settings.train.global_batch_size + ranks - 1) / ranks;
+    for (size_t i = first; i < params->count && ranks > 1; i++) {
+        const rr_param *param = &params->items[i];
+        rr_sum_rows **sum = &run->row_sums[run->row_sum_count];
+        RR_TRY(rr_sum_rows_create(run->comm, rr_param_grad(params, i), param->rows, param->dims[1],
+                                  rows * run->task->tokens_a_row, ROW_SUM_TAG + i - first, sum));
+        run->row_sum_count++;
+        RR_TRY(rr_comm_agree(run->comm, rr_reducer_sum_rows(run->reducer, *sum)));
+    }
+    return RR_OK;
+}
 
 static rr_status open_reducer(rr_run *run) {
     const rr_params *params = &run->task->params;
+    size_t first_by_rows;
+    RR_TRY(rr_comm_agree(run->comm, list_rows(run, &first_by_rows)));
+    size_t dense = first_by_rows < params->count ? params->items[first_by_rows].offset : params->total;
     size_t *cuts = malloc((params->count + 1) * sizeof *cuts);
-    if (cuts == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the gradient buckets");
+    RR_TRY(rr_comm_agree(run->comm, cuts != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for gradient buckets")));
     for (size_t i = 0; i < params->count; i++) cuts[i] = rr_param_end(params, i);
-    rr_status status = rr_reducer_create(run->comm, &run->settings.dist, params->grads, params->total, RR_CLIP_PIECE,
-                                         cuts, params->count, &run->reducer);
+    rr_status status = rr_reducer_create(run->comm, &run->settings.dist, params->grads, params->total, dense,
+                                         RR_CLIP_PIECE, cuts, params->count, &run->reducer);
     free(cuts);
+    if (status == RR_OK) status = open_row_sums(run, first_by_rows);
     if (status == RR_OK) status = rr_control_create(run->comm, &run->control);
     if (status == RR_OK) rr_reducer_on_tick(run->reducer, tick_control, run->control);
     return status;
@@ -186,6 +222,7 @@ rr_status rr_run_close(rr_run *run) {
     rr_log_close(run->log);
     rr_run_lock_release(run->lock);
     rr_reducer_free(run->reducer);
+    for (size_t i = 0; i < run->row_sum_count; i++) rr_sum_rows_free(run->row_sums[i]);
     rr_control_free(run->control);
     if (run->task != NULL) run->task->ops->free(run->task);
     rr_team_free(run->team);

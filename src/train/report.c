@@ -50,10 +50,11 @@ rr_status rr_run_banner(rr_run *run, const rr_resume *from) {
             mebibytes(params->total * sizeof(float)),
             mebibytes(2 * params->total * sizeof(float) + run->optim_states.capacity + run->activations.capacity));
         run->task->ops->describe(run->task, &text);
-        rr_buffer_printf(&text, "%zu rows a step, %llu steps an epoch; gradients by %s in %zu bucket%s, in %s%s",
+        rr_buffer_printf(&text, "%zu rows a step, %llu steps an epoch; gradients by %s in %zu bucket%s, in %s%s%s",
                          run->settings.train.global_batch_size, (unsigned long long)run->steps_per_epoch,
                          rr_reducer_algorithm(run->reducer), rr_reducer_buckets(run->reducer),
                          rr_reducer_buckets(run->reducer) == 1 ? "" : "s", rr_shared_line(run->gradients),
+                         run->row_sum_count > 0 ? "; those of embeddings go as rows" : "",
                          rr_reducer_sharded(run->reducer) ? "; the optimiser is sharded" : "");
         rr_log_message(run->log, "%s", rr_buffer_text(&text));
         if (rr_math_notice() != NULL) rr_log_warning(run->log, "%s", rr_math_notice());

@@ -169,6 +169,7 @@ static rr_status receive_state(rr_run *run, const rr_resume *resume, const char 
         rr_owned owned = rr_reducer_owned(run->reducer, b);
         memcpy(state + owned.at, run->task->params.grads + owned.begin, (owned.end - owned.begin) * sizeof *state);
     }
+    rr_params_reset_grads(&run->task->params);
     return RR_OK;
 }
 

@@ -10,6 +10,8 @@
 #include "ringrnn/trainer.h"
 #include "train/train_config.h"
 
+enum { RR_RUN_ROW_SUMS = 8 };
+
 /** What resume needs beside the arrays; saved as one JSON object. */
 typedef struct rr_progress {
     rr_position position;
@@ -37,7 +39,9 @@ typedef struct rr_run {
     rr_shared *weights;   /* with a sharded optimiser, in place of values: ranks write their parts to each other */
     rr_arena values, optim_states, activations;
     rr_optim optim;
-    double *squares; /* [rr_clip_pieces] of the gradients, for their norm */
+    double *squares;                        /* [rr_clip_pieces] of the gradients, for their norm */
+    rr_sum_rows *row_sums[RR_RUN_ROW_SUMS]; /* of embeddings whose gradient goes as rows */
+    size_t row_sum_count;
     rr_reducer *reducer;
     rr_control_exchange *control;
     rr_progress progress;

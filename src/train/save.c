@@ -56,6 +56,7 @@ static rr_status gather_states(rr_run *run, float **out) {
         if (*out != NULL && status == RR_OK)
             memcpy(*out + i * params->total, params->grads, params->total * sizeof **out);
     }
+    rr_params_reset_grads(&run->task->params);
     return status;
 }
 

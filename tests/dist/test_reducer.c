@@ -71,7 +71,7 @@ static void sum_whatever_is_ready_when(float *grads, const size_t *cuts, size_t 
             rr_reducer *reducer = NULL;
             uint64_t random = rank * 17 + t;
             if (!is_possible(allreduce, grads)) continue;
-            expect(rr_reducer_create(comm, &config, grads, used, 1, cuts, used_cuts, &reducer) == RR_OK);
+            expect(rr_reducer_create(comm, &config, grads, used, used, 1, cuts, used_cuts, &reducer) == RR_OK);
             for (size_t step = 0; step < 4 && reducer != NULL; step++) {
                 rr_reducer_times times;
                 grads[used] = 42;
@@ -115,7 +115,7 @@ static void what_ranks_own_is_summed_and_comes_together_again(float *grads, floa
             rr_reducer_times times;
             uint64_t random = rank * 19 + t;
             config.shard_optimizer = true;
-            expect(rr_reducer_create(comm, &config, grads, count, units[t], cuts, cut_count, &reducer) == RR_OK);
+            expect(rr_reducer_create(comm, &config, grads, count, count, units[t], cuts, cut_count, &reducer) == RR_OK);
             if (reducer == NULL) continue;
             expect(rr_reducer_sharded(reducer) == (ranks > 1));
             for (size_t step = 0; step < 3; step++) {
@@ -181,7 +181,8 @@ static void buckets_close_at_cuts_and_divide_large_parameters(void **state) {
         rr_reducer *reducer = NULL;
         rr_reducer_times times;
         size_t count = cases[i].cuts[cases[i].cut_count - 1];
-        expect(rr_reducer_create(comm, &config, grads, count, 1, cases[i].cuts, cases[i].cut_count, &reducer) == RR_OK);
+        expect(rr_reducer_create(comm, &config, grads, count, count, 1, cases[i].cuts, cases[i].cut_count, &reducer) ==
+               RR_OK);
         if (reducer == NULL) continue;
         expect(rr_reducer_buckets(reducer) == cases[i].buckets);
         rr_reducer_begin(reducer);
@@ -198,10 +199,10 @@ static void cuts_that_make_no_sense_are_refused_by_all(void **state) {
     static float grads[8];
     rr_dist_config config = configure(4, 0);
     rr_reducer *reducer = NULL;
-    expect(rr_reducer_create(comm, &config, grads, 8, 1, (size_t[]){5, 3, 8}, 3, &reducer) == RR_ERR_RUNTIME);
-    expect(rr_reducer_create(comm, &config, grads, 8, 1, (size_t[]){5, 7}, 2, &reducer) == RR_ERR_RUNTIME);
+    expect(rr_reducer_create(comm, &config, grads, 8, 8, 1, (size_t[]){5, 3, 8}, 3, &reducer) == RR_ERR_RUNTIME);
+    expect(rr_reducer_create(comm, &config, grads, 8, 8, 1, (size_t[]){5, 7}, 2, &reducer) == RR_ERR_RUNTIME);
     /* One rank alone is enough. */
-    expect(rr_reducer_create(comm, &config, grads, 8, 1, (size_t[]){5, rank == 0 ? 7 : 8}, 2, &reducer) ==
+    expect(rr_reducer_create(comm, &config, grads, 8, 8, 1, (size_t[]){5, rank == 0 ? 7 : 8}, 2, &reducer) ==
            RR_ERR_RUNTIME);
     expect(reducer == NULL);
     settle();
@@ -216,7 +217,7 @@ static void sums_travel_while_ranks_compute(void **state) {
         rr_reducer *reducer = NULL;
         rr_reducer_times times;
         if (!is_possible(config.allreduce, grads)) continue;
-        expect(rr_reducer_create(comm, &config, grads, count, 1, cuts, 2, &reducer) == RR_OK);
+        expect(rr_reducer_create(comm, &config, grads, count, count, 1, cuts, 2, &reducer) == RR_OK);
         const rr_hooks *hooks = rr_reducer_hooks(reducer);
         rr_reducer_begin(reducer);
         fill(grads, 0, half, 1);
@@ -248,7 +249,7 @@ static void without_computing_nothing_is_hidden(void **state) {
     rr_dist_config config = configure(30000, 0);
     rr_reducer *reducer = NULL;
     rr_reducer_times times;
-    expect(rr_reducer_create(comm, &config, grads, count, 1, &count, 1, &reducer) == RR_OK);
+    expect(rr_reducer_create(comm, &config, grads, count, count, 1, &count, 1, &reducer) == RR_OK);
     rr_reducer_begin(reducer);
     fill(grads, 0, count, 0);
     expect(rr_reducer_finish(reducer, &times) == RR_OK);
@@ -266,7 +267,7 @@ static void hooks_of_earlier_micro_batches_start_nothing(void **state) {
     rr_dist_config config = configure(100, 0);
     rr_reducer *reducer = NULL;
     rr_reducer_times times;
-    expect(rr_reducer_create(comm, &config, grads, count, 1, &count, 1, &reducer) == RR_OK);
+    expect(rr_reducer_create(comm, &config, grads, count, count, 1, &count, 1, &reducer) == RR_OK);
     rr_reducer_begin(reducer);
     fill(grads, 0, count, 0);
     rr_hooks_ready(rr_reducer_tick_hooks(reducer), count);
@@ -290,7 +291,7 @@ static void the_control_exchange_moves_on_with_the_ticks(void **state) {
     rr_dist_config config = configure(10000, 0);
     rr_reducer *reducer = NULL;
     rr_control_exchange *exchange = NULL;
-    expect(rr_reducer_create(comm, &config, grads, count, 1, &count, 1, &reducer) == RR_OK);
+    expect(rr_reducer_create(comm, &config, grads, count, count, 1, &count, 1, &reducer) == RR_OK);
     expect(rr_control_create(comm, &exchange) == RR_OK);
     rr_reducer_on_tick(reducer, tick_control, exchange);
     for (size_t step = 0; step < 20; step++) {
@@ -324,7 +325,7 @@ static void every_tick_is_passed_on(void **state) {
     size_t ticks = 0;
     rr_dist_config config = configure(4, 0);
     rr_reducer *reducer = NULL;
-    expect(rr_reducer_create(comm, &config, grads, count, 1, &count, 1, &reducer) == RR_OK);
+    expect(rr_reducer_create(comm, &config, grads, count, count, 1, &count, 1, &reducer) == RR_OK);
     rr_reducer_on_tick(reducer, count_tick, &ticks);
     rr_hooks_tick(rr_reducer_hooks(reducer));
     rr_hooks_tick(rr_reducer_tick_hooks(reducer));
@@ -341,11 +342,9 @@ static void what_it_tells_about_itself(void **state) {
         rr_dist_config config = configure(1024, choice);
         rr_reducer *reducer = NULL;
         if (!is_possible(choice, grads)) continue;
-        expect(rr_reducer_create(comm, &config, grads, count, 1, &count, 1, &reducer) == RR_OK);
+        expect(rr_reducer_create(comm, &config, grads, count, count, 1, &count, 1, &reducer) == RR_OK);
         expect(rr_reducer_buckets(reducer) == 4);
         expect(strcmp(rr_reducer_algorithm(reducer), ranks > 1 ? rr_allreduces[choice - 1]->name : "none") == 0);
-        double bytes = rr_reducer_bytes_sent(reducer);
-        expect(fabs(bytes - 2.0 * (double)(ranks - 1) / (double)ranks * 4 * 4096) < 1e-6);
         rr_reducer_free(reducer);
     }
     settle();

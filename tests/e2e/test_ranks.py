@@ -59,6 +59,21 @@ class Ranks(Case):
             self.train(level, 2, env={"RINGRNN_ISA": level}, train__max_steps=20)
             self.assertEqual(state_hash(self.path(level)), state_hash(self.path("best")))
 
+    def test_an_embedding_whose_gradient_goes_as_rows_learns_the_same(self):
+        words = {"task__unit": "word", "train__global_batch_size": 4, "train__bptt": 5, "train__max_steps": 40}
+        self.train("np1", 1, **words)
+        for name, ranks, env, extra in (("np2", 2, {}, {}), ("np3", 3, {"RINGRNN_PRETEND_NODES": "0,0,1"}, {}),
+                                        ("sharded", 3, {}, {"dist__shard_optimizer": "true"}), ("np6", 6, {}, {}),
+                                        ("micro", 2, {}, {"train__micro_batch_size": 1}),
+                                        ("noroom", 2, {"RINGRNN_PRETEND_ROOM": "0"}, {})):
+            with self.subTest(name):
+                result = self.train(name, ranks, env=env, **words, **extra)
+                self.assertIn("those of embeddings go as rows", result.stdout)
+                worst = max(abs(a - b) / abs(b) for a, b in zip(self.losses(name), self.losses("np1"), strict=True))
+                self.assertLess(worst, 1e-4)
+        self.train("whole", 3, **words)
+        self.assertEqual(state_hash(self.path("whole")), state_hash(self.path("sharded")))
+
     def test_a_sharded_optimiser_gives_the_same_bits(self):
         values = {"model__hidden_size": 75, "train__max_steps": 20, "dist__bucket_mb": 0.02, "train__max_grad_norm": 0.1}
         cases = [(1, {}, {}), (2, {}, {}), (2, {}, {"dist__allreduce": "mpi"}), (3, {}, {"dist__allreduce": "ring"}), (5, {}, {}),

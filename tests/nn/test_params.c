@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "nn/params.h"
 
@@ -35,6 +36,50 @@ static void parameters_lie_in_order_on_cache_lines(void **state) {
     rr_params_free(&params);
     assert_int_equal(params.count, 0);
     assert_int_equal(params.total, 0);
+}
+
+static void rowwise_parameters_begin_at_whole_units(void **state) {
+    (void)state;
+    rr_params params = {0};
+    rr_param param = {.dims = {5, 7}, .dim_count = 2, .rowwise = true};
+    size_t index;
+    add(&params, "a", 3, 0);
+    for (size_t i = 1; i <= 2; i++) {
+        assert_int_equal(rr_params_add(&params, &param, &index), RR_OK);
+        assert_int_equal(params.items[index].offset, i * RR_PARAM_ROWS_UNIT);
+        assert_int_equal(rr_param_end(&params, index - 1), i * RR_PARAM_ROWS_UNIT);
+    }
+    rr_params_free(&params);
+}
+
+/* Listed rows are cleared, and only these: a value that was smuggled in shows which. */
+static void listed_rows_alone_are_cleared(void **state) {
+    (void)state;
+    enum { ROWS = 6, WIDTH = 3 };
+    rr_params params = {0};
+    rr_param param = {.dims = {ROWS, WIDTH}, .dim_count = 2, .rowwise = true};
+    size_t index;
+    assert_int_equal(rr_params_add(&params, &param, &index), RR_OK);
+    params.grads = calloc(params.total, sizeof *params.grads);
+    assert_non_null(params.grads);
+    assert_int_equal(rr_param_list_rows(&params, index), RR_OK);
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < (size_t)ROWS * WIDTH; i++) params.grads[i] = 1;
+        rr_param_list_row(&params, index, 4);
+        rr_param_list_row(&params, index, (size_t)round);
+        rr_param_list_row(&params, index, 4);
+        assert_int_equal(params.items[index].rows->count, 2);
+        rr_params_clear_grads(&params);
+        for (size_t i = 0; i < (size_t)ROWS * WIDTH; i++)
+            assert_true(params.grads[i] == (i / WIDTH == 4 || i / WIDTH == (size_t)round ? 0 : 1));
+        assert_int_equal(params.items[index].rows->count, 0);
+    }
+    rr_param_list_row(&params, index, 1);
+    rr_params_reset_grads(&params);
+    for (size_t i = 0; i < (size_t)ROWS * WIDTH; i++) assert_true(params.grads[i] == 0);
+    assert_int_equal(params.items[index].rows->count, 0);
+    free(params.grads);
+    rr_params_free(&params);
 }
 
 static void names_are_found_whole(void **state) {
@@ -79,6 +124,8 @@ static void gradients_of_a_step_start_from_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parameters_lie_in_order_on_cache_lines),
+        cmocka_unit_test(rowwise_parameters_begin_at_whole_units),
+        cmocka_unit_test(listed_rows_alone_are_cleared),
         cmocka_unit_test(names_are_found_whole),
         cmocka_unit_test(gradients_of_a_step_start_from_nothing),
     };
