@@ -15,6 +15,12 @@ typedef struct rr_bench_options {
 /** Whole training steps on text without meaning, alone or under mpirun. @return RR_ERR_INPUT, RR_ERR_RUNTIME */
 rr_status rr_bench_step(const rr_bench_options *options, int *argc, char ***argv);
 
+/** The same steps on 1, 2, 4 ... of the ranks, with the global batch kept and with the batch of a rank kept. */
+rr_status rr_bench_scaling(const rr_bench_options *options, int *argc, char ***argv);
+
+/** How much of the communication hides behind the backward pass; computing is replaced by waiting as long. */
+rr_status rr_bench_overlap(const rr_bench_options *options, int *argc, char ***argv);
+
 /** The recurrent layers alone, forward and backward, with the sizes of a configuration. */
 rr_status rr_bench_cell(const rr_bench_options *options, int *argc, char ***argv);
 

@@ -13,10 +13,13 @@ typedef struct subject {
     bool takes_config, needs_config, tunes;
 } subject;
 
-static const subject subjects[] = {{.name = "step", .run = rr_bench_step, .takes_config = true, .needs_config = true},
-                                   {.name = "cell", .run = rr_bench_cell, .takes_config = true, .needs_config = true},
-                                   {.name = "gemm", .run = rr_bench_gemm, .takes_config = true},
-                                   {.name = "allreduce", .run = rr_bench_allreduce, .tunes = true}};
+static const subject subjects[] = {
+    {.name = "step", .run = rr_bench_step, .takes_config = true, .needs_config = true},
+    {.name = "cell", .run = rr_bench_cell, .takes_config = true, .needs_config = true},
+    {.name = "gemm", .run = rr_bench_gemm, .takes_config = true},
+    {.name = "scaling", .run = rr_bench_scaling, .takes_config = true, .needs_config = true},
+    {.name = "overlap", .run = rr_bench_overlap, .takes_config = true, .needs_config = true},
+    {.name = "allreduce", .run = rr_bench_allreduce, .tunes = true}};
 enum { SUBJECTS = sizeof subjects / sizeof *subjects, MOST_STEPS = 1000000 };
 
 static rr_status find(const char *name, const subject **out) {
@@ -79,6 +82,11 @@ const rr_command rr_command_bench = {
     .help = "measures speed, with tokens drawn at random: no data files are read",
     .details =
         "  step CONFIG        whole training steps, alone or under mpirun\n"
+        "  scaling CONFIG     the same on 1, 2, 4 ... of the ranks: global batch kept (strong), batch of a rank "
+        "(weak)\n"
+        "  overlap CONFIG     how much communication hides behind the backward pass; computing is replaced by waiting "
+        "as\n"
+        "                     long, so hosts may have fewer cores than ranks\n"
         "  cell CONFIG        the recurrent layers alone, forward and backward, on one rank\n"
         "  gemm [CONFIG]      the matrix products of a step beside those of other libraries, on one core;\n"
         "                     without CONFIG those of LSTMs with 200, 650, 512 and 1024 units\n"

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 #include "dist/comm_private.h"
@@ -172,6 +173,15 @@ rr_status rr_comm_barrier(rr_comm *comm) {
     MPI_Request request;
     RR_TRY(rr_mpi_check(MPI_Ibarrier(comm->mpi, &request), "waiting for all ranks"));
     return rr_mpi_wait(&request, 0, "waiting for all ranks");
+}
+
+rr_status rr_comm_rest(rr_comm *comm) {
+    MPI_Request request;
+    RR_TRY(rr_mpi_check(MPI_Ibarrier(comm->mpi, &request), "resting until all ranks have come"));
+    for (int done = 0;; usleep(1000)) {
+        RR_TRY(rr_mpi_check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "resting until all ranks have come"));
+        if (done) return RR_OK;
+    }
 }
 
 typedef struct ballot {

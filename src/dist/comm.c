@@ -97,9 +97,9 @@ static rr_status gather_places(rr_comm *comm) {
     return comm->placement_key.failed ? rr_fail(RR_ERR_NOMEM, "no memory for the placement") : RR_OK;
 }
 
-static rr_status set_up(rr_comm *comm) {
+static rr_status set_up(rr_comm *comm, MPI_Comm of) {
     int rank, size;
-    RR_TRY(rr_mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &comm->mpi), "duplicating the world communicator"));
+    RR_TRY(rr_mpi_check(MPI_Comm_dup(of, &comm->mpi), "duplicating a communicator"));
     RR_TRY(rr_mpi_check(MPI_Comm_set_errhandler(comm->mpi, MPI_ERRORS_RETURN), "setting the error handler"));
     RR_TRY(rr_mpi_check(MPI_Comm_rank(comm->mpi, &rank), "asking for the rank"));
     RR_TRY(rr_mpi_check(MPI_Comm_size(comm->mpi, &size), "asking for the number of ranks"));
@@ -133,12 +133,35 @@ rr_status rr_comm_open(int *argc, char ***argv, rr_comm **out) {
             rr_fail(RR_ERR_RUNTIME, "this MPI allows no threads beside the one that calls it (MPI_THREAD_FUNNELED)");
     if (status == RR_OK) status = rr_mpi_check(MPI_Comm_size(MPI_COMM_WORLD, &size), "asking for the number of ranks");
     if (status == RR_OK) status = rr_launch_check(environment, (size_t)size);
-    if (status == RR_OK) status = set_up(comm);
+    if (status == RR_OK) status = set_up(comm, MPI_COMM_WORLD);
     if (status != RR_OK) {
         rr_comm_close(comm);
         return status;
     }
     *out = comm;
+    return RR_OK;
+}
+
+rr_status rr_comm_first(rr_comm *comm, size_t ranks, rr_comm **out) {
+    MPI_Comm part = MPI_COMM_NULL;
+    *out = NULL;
+    int color = comm->rank < ranks ? 0 : MPI_UNDEFINED;
+    RR_TRY(rr_mpi_check(MPI_Comm_split(comm->mpi, color, (int)comm->rank, &part), "dividing a communicator"));
+    if (part == MPI_COMM_NULL) return RR_OK;
+    rr_status status = RR_ERR_NOMEM;
+    rr_comm *first = calloc(1, sizeof *first);
+    if (first == NULL) {
+        rr_fail(RR_ERR_NOMEM, "no memory for a communicator");
+    } else {
+        first->mpi = first->local = MPI_COMM_NULL;
+        status = set_up(first, part);
+    }
+    MPI_Comm_free(&part);
+    if (status != RR_OK) {
+        rr_comm_close(first);
+        return status;
+    }
+    *out = first;
     return RR_OK;
 }
 

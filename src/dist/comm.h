@@ -17,6 +17,8 @@ typedef struct rr_comm rr_comm;
  * @return RR_ERR_INPUT (singleton), RR_ERR_RUNTIME
  */
 rr_status rr_comm_open(int *argc, char ***argv, rr_comm **out);
+/** Collective: the first `ranks` ranks get a communicator of their own, to be closed before the whole; others NULL. */
+rr_status rr_comm_first(rr_comm *comm, size_t ranks, rr_comm **out);
 /** Collective; MPI_Finalize. After a failure of one rank use rr_comm_abort. */
 void rr_comm_close(rr_comm *comm);
 
@@ -57,6 +59,8 @@ rr_status rr_comm_sum_doubles(rr_comm *comm, double *values, size_t count);
  */
 rr_status rr_comm_sum_disjoint(rr_comm *comm, double *values, size_t count);
 rr_status rr_comm_barrier(rr_comm *comm);
+/** A barrier for waits of seconds: it asks once a millisecond, and leaves the core to others meanwhile. */
+rr_status rr_comm_rest(rr_comm *comm);
 
 /**
  * Collective: compares a 64-bit value over ranks. Equal: RR_OK. Else all return RR_ERR_RUNTIME, and the message names

@@ -83,6 +83,9 @@ static void add_scalar(fields *all, const rr_scalar *scalar, bool *has_metric) {
     } else if (strcmp(name, "comm_exposed_s") == 0) {
         item = add(all, RANK_COMM);
         snprintf(item->text, sizeof item->text, "comm %.3g ms", 1e3 * value);
+    } else if (strcmp(name, "comm_hidden_s") == 0) {
+        item = add(all, RANK_OTHER);
+        snprintf(item->text, sizeof item->text, "hidden %.3g ms", 1e3 * value);
     } else { /* the first of the task's metrics matters, grad_norm and the like less */
         bool metric = !*has_metric && strcmp(name, "grad_norm") != 0;
         item = add(all, metric ? RANK_METRIC : RANK_OTHER);

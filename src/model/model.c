@@ -15,7 +15,10 @@ struct rr_model {
     rr_model_config model_config;
     rr_task *task;
     rr_arena values, activations;
+    size_t rows; /* planned for */
 };
+
+enum { STEPS = 64, PREDICTED_ROWS = 64 };
 
 static rr_status open_task(rr_model *model) {
     const char *yaml = rr_safetensors_meta(model->file, "config");
@@ -31,21 +34,30 @@ static rr_status open_task(rr_model *model) {
                            .data = &model->data_config,
                            .model = &model->model_config,
                            .global_batch_size = 1,
-                           .bptt = 1,
+                           .bptt = STEPS,
                            .vocab_json = vocab};
     return rr_tasks[model->task_config.type]->create(&setup, &model->task);
+}
+
+/* Memory for so many rows at a time. */
+static rr_status plan(rr_model *model, size_t rows) {
+    if (model->rows == rows) return RR_OK;
+    rr_arena measure = {0};
+    rr_arena_release(&model->activations);
+    model->rows = 0;
+    model->task->ops->plan(model->task, &measure, rows, 0, 0, false);
+    RR_TRY(rr_arena_reserve(measure.used, &model->activations));
+    model->task->ops->plan(model->task, &model->activations, rows, 0, 0, false);
+    rr_params_changed(&model->task->params); /* what was packed lay there, too */
+    model->rows = rows;
+    return RR_OK;
 }
 
 static rr_status load_weights(rr_model *model) {
     rr_params *params = &model->task->params;
     RR_TRY(rr_arena_reserve(params->total * sizeof(float), &model->values));
     params->values = rr_arena_floats(&model->values, params->total);
-    RR_TRY(rr_weights_read(model->file, params, "", params->values));
-    rr_arena measure = {0};
-    model->task->ops->plan(model->task, &measure, 1, 0, 0, false);
-    RR_TRY(rr_arena_reserve(measure.used, &model->activations));
-    model->task->ops->plan(model->task, &model->activations, 1, 0, 0, false);
-    return RR_OK;
+    return rr_weights_read(model->file, params, "", params->values);
 }
 
 rr_status rr_model_open(const char *checkpoint, rr_model **out) {
@@ -83,11 +95,34 @@ const char *rr_model_meta(const rr_model *model, const char *key) { return rr_sa
 rr_status rr_model_generate(rr_model *model, const rr_generate_options *options) {
     const rr_task_ops *ops = model->task->ops;
     if (ops->generate == NULL) return rr_fail(RR_ERR_INPUT, "a model for task %s generates no text", ops->name);
+    RR_TRY(plan(model, 1));
     return ops->generate(model->task, options);
 }
 
 rr_status rr_model_score(rr_model *model, const char *text, size_t length, double *nll, size_t *tokens) {
     const rr_task_ops *ops = model->task->ops;
     if (ops->score == NULL) return rr_fail(RR_ERR_INPUT, "a model for task %s scores no text", ops->name);
+    RR_TRY(plan(model, 1));
     return ops->score(model->task, text, length, nll, tokens);
+}
+
+rr_status rr_model_predict(rr_model *model, const rr_prediction *wanted) {
+    const rr_task_ops *ops = model->task->ops;
+    rr_status status = RR_OK;
+    if (ops->predict == NULL) return rr_fail(RR_ERR_INPUT, "a model for task %s predicts nothing", ops->name);
+    RR_TRY(plan(model, PREDICTED_ROWS));
+    rr_text *texts = calloc(wanted->count + 1, sizeof *texts);
+    rr_buffer *lines = calloc(wanted->count + 1, sizeof *lines);
+    if (texts == NULL || lines == NULL) status = rr_fail(RR_ERR_NOMEM, "no memory for %zu texts", wanted->count);
+    for (size_t i = 0; i < wanted->count && status == RR_OK; i++)
+        texts[i] = (rr_text){wanted->texts[i], wanted->lengths[i], wanted->names != NULL ? wanted->names[i] : "text"};
+    if (status == RR_OK) status = ops->predict(model->task, texts, wanted->count, lines);
+    for (size_t i = 0; i < wanted->count && lines != NULL; i++) {
+        if (status == RR_OK && lines[i].failed) status = rr_fail(RR_ERR_NOMEM, "no memory for predictions");
+        if (status == RR_OK) wanted->emit(wanted->ctx, i, rr_buffer_text(&lines[i]));
+        rr_buffer_free(&lines[i]);
+    }
+    free(texts);
+    free(lines);
+    return status;
 }

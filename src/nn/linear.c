@@ -63,6 +63,7 @@ typedef struct pass {
     const float *x, *dy;
     float *y, *dx;
     bool accumulate; /* to dx */
+    bool last;       /* its gradients are ready then */
     bool adds;       /* to the gradient of the weight */
     const rr_hooks *hooks;
 } pass;
@@ -130,8 +131,12 @@ static void backward_share(void *ctx, size_t thread, size_t threads) {
         rr_strips_multiply(rows, count, in, dy_strips, linear->x_strips, 0, count, p->adds, grad + first * in, in);
         if (linear->bias != (size_t)-1)
             rr_bias_backward(rows, count, p->dy + first, out, rr_param_grad(p->params, linear->bias) + first);
+        if (p->last && threads == 1)
+            rr_hooks_ready(hooks, p->params->items[linear->weight].offset + (first + count) * in);
         rr_hooks_tick(hooks);
     }
+    if (p->last && threads > 1) rr_team_barrier(linear->team);
+    if (p->last) rr_hooks_ready(hooks, rr_param_end(p->params, linear->weight));
     for (size_t first = 0; p->dx != NULL && first < out; first += chunk) {
         rr_panels panels = linear->backward;
         panels.depth = smaller(chunk, out - first);
@@ -146,7 +151,7 @@ static void backward_share(void *ctx, size_t thread, size_t threads) {
 }
 
 void rr_linear_backward(rr_linear *linear, const rr_params *params, size_t rows, const float *x, const float *dy,
-                        bool accumulate, float *dx, const rr_hooks *hooks) {
+                        bool accumulate, float *dx, bool last, const rr_hooks *hooks) {
     pass p = {.linear = linear,
               .params = params,
               .rows = rows,
@@ -154,6 +159,7 @@ void rr_linear_backward(rr_linear *linear, const rr_params *params, size_t rows,
               .dy = dy,
               .dx = dx,
               .accumulate = accumulate,
+              .last = last,
               .adds = rr_param_adds(params, linear->weight),
               .hooks = hooks};
     rr_team_run(linear->team, backward_share, &p);

@@ -41,8 +41,11 @@ void rr_linear_plan(rr_linear *linear, rr_arena *arena, rr_team *team, size_t ma
 void rr_linear_forward(rr_linear *linear, const rr_params *params, size_t rows, const float *x, float *y,
                        const rr_hooks *hooks);
 
-/** Adds to the gradients of weight and bias; dx [rows, in_size] (+= if accumulate) unless NULL. Says only tick. */
+/**
+ * Adds to the gradients of weight and bias; dx [rows, in_size] (+= if accumulate) unless NULL. last: no more is added
+ * to these gradients in this step, so it says ready as they are finished, before it turns to dx; else only tick.
+ */
 void rr_linear_backward(rr_linear *linear, const rr_params *params, size_t rows, const float *x, const float *dy,
-                        bool accumulate, float *dx, const rr_hooks *hooks);
+                        bool accumulate, float *dx, bool last, const rr_hooks *hooks);
 
 #endif

@@ -192,10 +192,33 @@ static rr_status load(rr_task *task, const rr_position *position, size_t begin, 
     return RR_OK;
 }
 
-/*
- * Embedding to top layer for rows [begin, end) of a window. carry, carry_out: [end - begin, state_size], may be the
- * same. On return lm->top holds [total, H] and `sequence` describes it.
- */
+void rr_lm_describe(rr_lm *lm, size_t rows, rr_sequence *out) {
+    *out = (rr_sequence){
+        .rows = rows, .active = lm->active, .offset = lm->offset, .lengths = lm->lengths, .row_id = lm->row_id};
+    if (rows == 0) return;
+    rr_sequence_fill(lm->lengths, rows, lm->active, lm->offset);
+    out->steps = lm->lengths[0];
+    out->total = lm->offset[out->steps];
+}
+
+void rr_lm_forward(rr_lm *lm, const rr_sequence *sequence, const float *carry, float *carry_out,
+                   const rr_dropout *dropout, const rr_hooks *hooks) {
+    rr_phase outer = rr_profile_enter(RR_PHASE_EMBEDDING);
+    rr_embedding_forward(&lm->embedding, &lm->base.params, lm->inputs, sequence->total, lm->embedded);
+    rr_dropout_apply(dropout, 0, (float)lm->model.dropout_input, sequence, lm->model.embedding_size, lm->embedded,
+                     lm->embedded);
+    gather_state(lm, carry, sequence->rows, lm->state);
+    rr_profile_enter(outer);
+    const float *y =
+        rr_rnn_forward(lm->rnn, &lm->base.params, sequence, lm->embedded, lm->state, lm->state, dropout, hooks);
+    rr_profile_enter(RR_PHASE_EMBEDDING);
+    scatter_state(lm, lm->state, sequence->rows, carry_out);
+    rr_dropout_apply(dropout, (uint32_t)lm->model.num_layers, (float)lm->model.dropout_output, sequence,
+                     lm->model.hidden_size, y, lm->top);
+    rr_profile_enter(outer);
+}
+
+/* Rows [begin, end) of a window; see rr_lm_forward. */
 static void forward(rr_lm *lm, const rr_streams *streams, size_t window, size_t begin, size_t end, const float *carry,
                     float *carry_out, const rr_dropout *dropout, const rr_hooks *hooks, rr_sequence *sequence) {
     size_t rows = 0;
@@ -204,27 +227,12 @@ static void forward(rr_lm *lm, const rr_streams *streams, size_t window, size_t 
         lm->row_id[rows] = begin + rows;
         rows++;
     }
-    *sequence = (rr_sequence){
-        .rows = rows, .active = lm->active, .offset = lm->offset, .lengths = lm->lengths, .row_id = lm->row_id};
+    rr_lm_describe(lm, rows, sequence);
     if (rows == 0) return;
-    rr_sequence_fill(lm->lengths, rows, lm->active, lm->offset);
-    sequence->steps = lm->lengths[0];
-    sequence->total = lm->offset[sequence->steps];
-
     rr_phase outer = rr_profile_enter(RR_PHASE_EMBEDDING);
     rr_streams_fill(streams, window, begin, begin + rows, lm->inputs, lm->targets);
-    rr_embedding_forward(&lm->embedding, &lm->base.params, lm->inputs, sequence->total, lm->embedded);
-    rr_dropout_apply(dropout, 0, (float)lm->model.dropout_input, sequence, lm->model.embedding_size, lm->embedded,
-                     lm->embedded);
-    gather_state(lm, carry, rows, lm->state);
     rr_profile_enter(outer);
-    const float *y =
-        rr_rnn_forward(lm->rnn, &lm->base.params, sequence, lm->embedded, lm->state, lm->state, dropout, hooks);
-    rr_profile_enter(RR_PHASE_EMBEDDING);
-    scatter_state(lm, lm->state, rows, carry_out);
-    rr_dropout_apply(dropout, (uint32_t)lm->model.num_layers, (float)lm->model.dropout_output, sequence,
-                     lm->model.hidden_size, y, lm->top);
-    rr_profile_enter(outer);
+    rr_lm_forward(lm, sequence, carry, carry_out, dropout, hooks);
 }
 
 typedef struct loss_block {
@@ -242,11 +250,7 @@ static void loss_share(void *ctx, size_t thread, size_t threads) {
                    block->scale, lm->nll + at);
 }
 
-/*
- * Head and loss over lm->top [total, H], in blocks of rows: lm->nll [total]; with scale not 0 also the gradients of the
- * head and lm->dtop.
- */
-static void head(rr_lm *lm, size_t total, float scale, const rr_hooks *hooks) {
+void rr_lm_head(rr_lm *lm, size_t total, float scale, const rr_hooks *hooks) {
     const rr_params *params = &lm->base.params;
     size_t hidden = lm->model.hidden_size;
     rr_phase outer = rr_profile_enter(RR_PHASE_HEAD);
@@ -259,7 +263,8 @@ static void head(rr_lm *lm, size_t total, float scale, const rr_hooks *hooks) {
         rr_profile_enter(RR_PHASE_HEAD);
         if (scale != 0) {
             rr_hooks_tick(hooks);
-            rr_linear_backward(&lm->head, params, rows, x, lm->logits, false, lm->dtop + first * hidden, hooks);
+            rr_linear_backward(&lm->head, params, rows, x, lm->logits, false, lm->dtop + first * hidden,
+                               first + rows == total && !lm->model.tie_weights, hooks);
         }
         rr_hooks_tick(hooks);
     }
@@ -280,7 +285,7 @@ static rr_status train(rr_task *task, size_t begin, size_t end, float scale, con
         rr_hooks_ready(hooks, params->total);
         return RR_OK;
     }
-    head(lm, sequence.total, scale, hooks);
+    rr_lm_head(lm, sequence.total, scale, hooks);
     for (size_t i = 0; i < sequence.total; i++) *loss += lm->nll[i];
 
     if (!lm->model.tie_weights) rr_hooks_ready(hooks, rr_param_end(params, lm->head.bias));
@@ -331,7 +336,7 @@ static rr_status evaluate(rr_task *task, rr_split split, size_t begin, size_t en
             rr_sequence sequence;
             forward(lm, streams, window, first, last, lm->eval_carry, lm->eval_carry, NULL, hooks, &sequence);
             if (sequence.rows == 0) continue;
-            head(lm, sequence.total, 0, hooks);
+            rr_lm_head(lm, sequence.total, 0, hooks);
             for (size_t t = 0; t < sequence.steps; t++)
                 for (size_t row = 0; row < sequence.active[t]; row++) {
                     double *sum = sums[first - begin + row];
@@ -428,6 +433,7 @@ const rr_task_ops rr_task_lm = {
     .train_metrics = train_metrics,
     .generate = rr_lm_generate,
     .score = rr_lm_score,
+    .predict = rr_lm_predict,
     .vocab_json = vocab_json,
     .cost = cost,
     .describe = describe,

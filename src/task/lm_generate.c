@@ -4,8 +4,8 @@
 #include "task/lm_model.h"
 #include "task/sampling.h"
 
-/* What stands before the first token of a text: the end of a sentence, or a line. */
-static int32_t start_token(const rr_vocab *vocab) {
+int32_t rr_lm_start_token(const rr_lm *lm) {
+    const rr_vocab *vocab = lm->corpus.vocab;
     int32_t eos = rr_vocab_eos(vocab);
     return eos >= 0 ? eos : rr_vocab_id(vocab, "\n", 1);
 }
@@ -49,7 +49,7 @@ rr_status rr_lm_generate(rr_task *task, const rr_generate_options *options) {
 
     float *state = lm->eval_carry;
     memset(state, 0, lm->state_size * sizeof *state);
-    rr_lm_next(lm, start_token(lm->corpus.vocab), state, lm->logits);
+    rr_lm_next(lm, rr_lm_start_token(lm), state, lm->logits);
     for (size_t i = 0; i < prompt.count; i++) rr_lm_next(lm, prompt.ids[i], state, lm->logits);
     for (size_t i = 0; i < options->max_tokens; i++) {
         int32_t token = rr_sample(&sampler, lm->logits, options, i, rr_vocab_unk(lm->corpus.vocab));

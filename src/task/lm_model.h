@@ -56,6 +56,26 @@ typedef struct rr_lm {
 /** Logits of one token after another, for one stream; state [state_size] is read and replaced. Needs a plan. */
 void rr_lm_next(rr_lm *lm, int32_t token, float *state, float *logits);
 
+/** Makes a sequence of the rows whose lengths (sorted, longest first) and row_id the caller has put into lm. */
+void rr_lm_describe(rr_lm *lm, size_t rows, rr_sequence *out);
+
+/**
+ * Embedding to top layer of lm->inputs. carry, carry_out: [rows, state_size], may be the same. On return lm->top holds
+ * [total, H].
+ */
+void rr_lm_forward(rr_lm *lm, const rr_sequence *sequence, const float *carry, float *carry_out,
+                   const rr_dropout *dropout, const rr_hooks *hooks);
+
+/**
+ * Head and loss over lm->top [total, H], in blocks of rows: lm->nll [total] of lm->targets; with scale not 0 also the
+ * gradients of the head and lm->dtop.
+ */
+void rr_lm_head(rr_lm *lm, size_t total, float scale, const rr_hooks *hooks);
+
+/** What stands before the first token of a text: the end of a sentence, or a line. */
+int32_t rr_lm_start_token(const rr_lm *lm);
+
+rr_status rr_lm_predict(rr_task *task, const rr_text *texts, size_t count, rr_buffer *out);
 rr_status rr_lm_generate(rr_task *task, const rr_generate_options *options);
 rr_status rr_lm_score(rr_task *task, const char *text, size_t length, double *nll, size_t *tokens);
 

@@ -56,6 +56,13 @@ typedef struct rr_metric {
     double value;
 } rr_metric;
 
+/** A text to say something of, and what it is called in errors. */
+typedef struct rr_text {
+    const char *text;
+    size_t length;
+    const char *name;
+} rr_text;
+
 /** Size of the work, for info and bench. */
 typedef struct rr_task_cost {
     double macs_per_target; /* multiply-adds of the matrices, forward; training is 3 times that, 2 FLOP each */
@@ -121,6 +128,12 @@ struct rr_task_ops {
     rr_status (*generate)(rr_task *task, const rr_generate_options *options);
     /** Total negative log-likelihood of a text, nats, and the tokens scored. */
     rr_status (*score)(rr_task *task, const char *text, size_t length, double *nll, size_t *tokens);
+
+    /**
+     * What the model says of each text: out[count] gets a JSON object each, without the braces, to which the caller may
+     * add. Plan, not training, comes first: its rows are computed together.
+     */
+    rr_status (*predict)(rr_task *task, const rr_text *texts, size_t count, rr_buffer *out);
 
     rr_status (*vocab_json)(const rr_task *task, rr_buffer *out);
     rr_task_cost (*cost)(const rr_task *task);

@@ -97,7 +97,8 @@ static size_t speed_scalars(const rr_run *run, double elapsed_s, rr_scalar *out)
     out[0] = (rr_scalar){"tokens_per_s", run->interval_targets / elapsed_s};
     out[1] = (rr_scalar){"step_s", elapsed_s / steps};
     out[2] = (rr_scalar){"comm_exposed_s", run->interval_exposed_s / steps};
-    return 3;
+    out[3] = (rr_scalar){"comm_hidden_s", run->interval_hidden_s / steps};
+    return 4;
 }
 
 static rr_status report(rr_run *run, rr_event_kind kind, const rr_scalar *scalars, size_t count, double elapsed_s) {
@@ -134,7 +135,7 @@ rr_status rr_run_report_step(rr_run *run, const rr_step_report *step) {
     rr_status status = report(run, RR_EVENT_METRICS, scalars, count, elapsed_s);
     run->last_loss = step->loss;
     run->interval_start_s = now;
-    run->interval_targets = run->interval_exposed_s = 0;
+    run->interval_targets = run->interval_exposed_s = run->interval_hidden_s = 0;
     run->interval_steps = 0;
     return status;
 }

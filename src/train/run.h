@@ -54,7 +54,7 @@ typedef struct rr_run {
     float *carry; /* [global_batch_size, carry_size], gathered to save */
 
     /* since the last line of metrics */
-    double interval_start_s, interval_targets, interval_exposed_s;
+    double interval_start_s, interval_targets, interval_exposed_s, interval_hidden_s;
     uint64_t interval_steps;
     double last_loss; /* of the last line of metrics; NAN before the first */
 
@@ -98,16 +98,17 @@ rr_status rr_progress_from_json(const char *text, rr_progress *out);
 /* step.c */
 typedef struct rr_step_report {
     rr_stop stop; /* not RR_GO_ON: no step was done */
-    double lr, grad_norm, targets, exposed_s;
-    double loss; /* mean over the targets of the global batch; set only if want_loss */
+    double lr, grad_norm, targets;
+    double exposed_s, hidden_s; /* communication */
+    double loss;                /* mean over the targets of the global batch; set only if want_loss */
 } rr_step_report;
 rr_status rr_run_step(rr_run *run, bool want_loss, rr_step_report *report);
 
 /* update.c: collective. */
 /** Clamps gradients to max_value (NAN: none) and finds their norm and the factor that clips it; see optim/clip.h. */
 rr_status rr_run_clip(rr_run *run, double max_value, double max_norm, double *grad_norm, float *scale, bool *finite);
-/** The optimiser's step; all ranks have all the new weights then. exposed_s: waiting for those of others. */
-rr_status rr_run_update(rr_run *run, double lr, float grad_scale, double *exposed_s);
+/** The optimiser's step; all ranks have all the new weights then. times: of exchanging them, if ranks do. */
+rr_status rr_run_update(rr_run *run, double lr, float grad_scale, rr_reducer_times *times);
 /** With a sharded optimiser: what the ranks own of an arena of the parameters' layout comes to all. */
 rr_status rr_run_gather(rr_run *run, float *arena);
 

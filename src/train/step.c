@@ -81,7 +81,7 @@ rr_status rr_run_step(rr_run *run, bool want_loss, rr_step_report *report) {
     double denominator = train->loss_scale == RR_LOSS_PER_ROW ? all.sum[SUM_ROWS] : all.sum[SUM_TARGETS];
     float scale = (float)(1.0 / denominator);
     double loss;
-    rr_reducer_times times;
+    rr_reducer_times times, update_times;
     rr_reducer_begin(run->reducer);
     RR_TRY(compute_gradients(run, scale, &dropout, &loss));
     if (rr_fault_planted("fail", rr_comm_rank(run->comm), progress->position.step))
@@ -93,15 +93,14 @@ rr_status rr_run_step(rr_run *run, bool want_loss, rr_step_report *report) {
     /* Clip and update: every rank has the same norm, so every rank decides alike. */
     float grad_scale = 1;
     bool finite;
-    double max_norm = isnan(train->max_grad_norm) ? INFINITY : train->max_grad_norm, update_exposed_s;
+    double max_norm = isnan(train->max_grad_norm) ? INFINITY : train->max_grad_norm;
     RR_TRY(rr_run_clip(run, train->max_grad_value, max_norm, &report->grad_norm, &grad_scale, &finite));
     if (!finite) return rr_run_diagnose(run, scale, &dropout, report->grad_norm);
     progress->schedule.step = progress->position.step;
     progress->schedule.epoch = progress->position.epoch;
     report->lr = rr_schedule_lr(&run->settings.schedule, run->settings.optim.lr, &progress->schedule);
     rr_profile_enter(RR_PHASE_OPTIMISER);
-    RR_TRY(rr_run_update(run, report->lr, grad_scale, &update_exposed_s));
-    times.exposed += update_exposed_s;
+    RR_TRY(rr_run_update(run, report->lr, grad_scale, &update_times));
     ops->commit(run->task);
     if (rr_fault_planted("diverge", rr_comm_rank(run->comm), progress->position.step)) {
         params->values[0] += 1;
@@ -114,9 +113,10 @@ rr_status rr_run_step(rr_run *run, bool want_loss, rr_step_report *report) {
         progress->position.epoch++;
     }
     report->targets = all.sum[SUM_TARGETS];
-    report->exposed_s = times.exposed;
+    report->exposed_s = times.exposed + update_times.exposed;
+    report->hidden_s = times.hidden + update_times.hidden;
     if (want_loss) {
-        local = (rr_control){{[SUM_LOSS] = loss}, {[MAX_EXPOSED] = times.exposed}};
+        local = (rr_control){{[SUM_LOSS] = loss}, {[MAX_EXPOSED] = report->exposed_s}};
         RR_TRY(rr_control_start(run->control, &local));
         RR_TRY(rr_control_wait(run->control, &all));
         report->loss = all.sum[SUM_LOSS] / report->targets;

@@ -64,6 +64,7 @@ static rr_status after_step(rr_run *run, const rr_step_report *step, bool report
     run->interval_steps++;
     run->interval_targets += step->targets;
     run->interval_exposed_s += step->exposed_s;
+    run->interval_hidden_s += step->hidden_s;
     rr_status status = RR_OK;
     if (run->log != NULL) status = reported ? rr_run_report_step(run, step) : rr_run_report_progress(run);
     if (status != RR_OK) return status; /* on rank 0 alone: the job is aborted */

@@ -59,10 +59,10 @@ static void update_share(void *ctx, size_t thread, size_t threads) {
                            u->owned.begin + first, u->owned.begin + end, u->owned.at + first);
 }
 
-rr_status rr_run_update(rr_run *run, double lr, float grad_scale, double *exposed_s) {
+rr_status rr_run_update(rr_run *run, double lr, float grad_scale, rr_reducer_times *times) {
     bool sharded = rr_reducer_sharded(run->reducer);
     const rr_hooks *hooks = rr_reducer_hooks(run->reducer);
-    rr_reducer_times times = {0};
+    *times = (rr_reducer_times){0};
     if (sharded) rr_reducer_begin_gather(run->reducer, run->task->params.values);
     for (size_t b = 0; b < rr_reducer_buckets(run->reducer); b++) {
         rr_team_run(run->team, update_share, &(update){run, rr_reducer_owned(run->reducer, b), lr, grad_scale});
@@ -71,10 +71,9 @@ rr_status rr_run_update(rr_run *run, double lr, float grad_scale, double *expose
         rr_hooks_tick(hooks);
     }
     rr_profile_enter(RR_PHASE_EXPOSED_COMM);
-    if (sharded) RR_TRY(rr_reducer_finish(run->reducer, &times));
+    if (sharded) RR_TRY(rr_reducer_finish(run->reducer, times));
     rr_profile_enter(RR_PHASE_OTHER);
     rr_params_changed(&run->task->params);
-    *exposed_s = times.exposed;
     return RR_OK;
 }
 

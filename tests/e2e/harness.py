@@ -77,7 +77,7 @@ def read_metrics(folder):
 
 def metrics_without_times(folder):
     """Lines of metrics.jsonl without what depends on the clock."""
-    clock = ("tokens_per_s", "step_s", "comm_exposed_s")
+    clock = ("tokens_per_s", "step_s", "comm_exposed_s", "comm_hidden_s")
     return [{key: value for key, value in line.items() if key not in clock} for line in read_metrics(folder)]
 
 

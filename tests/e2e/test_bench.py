@@ -54,6 +54,26 @@ class Bench(Case):
             self.assertGreater(record["gflops"], 0)
             self.assertAlmostEqual(record["ratio"] / (record["gflops"] / record["openblas_gflops"]), 1, places=3)
 
+    def test_scaling_keeps_the_batch_or_the_batch_of_a_rank(self):
+        records = self.bench("scaling", config("lstm-512"), *SMALL, ranks=3)
+        found = [(record["mode"], record["world_size"], record["global_batch_size"]) for record in records]
+        self.assertEqual(found, [("strong", 1, 6), ("strong", 2, 6), ("weak", 2, 12), ("strong", 3, 6), ("weak", 3, 18)])
+        for record in records:
+            speedup = record["tokens_per_s"] / records[0]["tokens_per_s"]
+            self.assertAlmostEqual(record["speedup"] / speedup, 1, places=3)
+            self.assertAlmostEqual(record["efficiency"] * record["world_size"] / speedup, 1, places=3)
+            self.assertAlmostEqual(record["tokens_per_s"] * record["step_ms"] / (1e3 * 9 * record["global_batch_size"]), 1, places=3)
+        self.assertEqual((records[0]["comm_exposed_ms"], records[0]["comm_hidden_ms"]), (0, 0))
+        self.assertGreater(records[1]["comm_exposed_ms"], 0)
+
+    def test_overlap_waits_as_long_as_computing_took(self):
+        for extra in ((), ("--set", "dist.shard_optimizer=true")):
+            (record,) = self.bench("overlap", config("lstm-512"), *SMALL, *extra, ranks=4)
+            self.assertEqual((record["world_size"], record["turns"]), (4, 6))
+            self.assertGreater(record["compute_ms"], record["hiding_ms"])
+            self.assertGreaterEqual(record["step_ms"], record["compute_ms"])
+            self.assertGreaterEqual(record["comm_exposed_ms"], record["comm_exposed_ms_min"])
+
     def test_every_configuration_for_benchmarks_is_right(self):
         found = glob.glob(os.path.join(SOURCE, "configs", "bench", "*.yaml"))
         self.assertEqual(len(found), 12)

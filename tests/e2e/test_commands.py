@@ -5,7 +5,7 @@ import os
 import subprocess
 import unittest
 
-from harness import Case, run
+from harness import PROGRAM, Case, run
 
 
 class Commands(Case):
@@ -102,6 +102,32 @@ class Commands(Case):
             scored = subprocess.run([os.environ["RINGRNN_SCORE"], self.path(unit), held_out], capture_output=True, text=True,
                                     check=True).stdout.split()
             self.assertAlmostEqual(float(scored[0]) / int(scored[1]) / loss, 1, delta=1e-6)
+
+    def test_predict_says_of_each_line_what_score_says_of_it_alone(self):
+        with open(self.text, encoding="utf-8") as file:
+            lines = [line.strip() for line in file if line.strip()][:90]
+        lines[5:5] = ["", "x", " ".join(lines[:4])]  # nothing, one token, several windows
+        for unit in ("char", "word"):
+            self.train(unit, task__unit=unit, train__max_steps=20)
+            texts = self.write("lines.txt", "\n".join(lines))  # the last has no line end
+            result = run(["predict", self.path(unit), texts])
+            self.assertEqual(result.returncode, 0, result.stderr)
+            found = [json.loads(line) for line in result.stdout.splitlines()]
+            self.assertEqual([record["line"] for record in found], list(range(1, len(lines) + 1)))
+            with open(texts, encoding="utf-8") as file:
+                piped = subprocess.run([PROGRAM, "predict", self.path(unit), "-"], stdin=file, capture_output=True, text=True, check=True)
+            self.assertEqual(piped.stdout, result.stdout)
+            for i in (0, 5, 6, 7, 20, len(lines) - 1):
+                text = self.write("one.txt", "\n" + lines[i] + ("\n" if unit == "word" else ""))
+                scored = subprocess.run([os.environ["RINGRNN_SCORE"], self.path(unit), text], capture_output=True, text=True,
+                                        check=True).stdout.split()
+                self.assertEqual(found[i]["tokens"], int(scored[1]))
+                self.assertAlmostEqual(found[i]["nll"], float(scored[0]), delta=1e-6 * abs(float(scored[0])))
+        self.assertIsNone(json.loads(run(["predict", self.path("char"), texts]).stdout.splitlines()[5])["loss"])
+        self.refused(["predict", self.path("char"), os.path.join(self.folder, "absent.txt")], "absent.txt")
+        with open(os.path.join(self.folder, "bytes.txt"), "wb") as file:
+            file.write(b"fine\n\xff\xfe\n")
+        self.refused(["predict", self.path("char"), os.path.join(self.folder, "bytes.txt")], "bytes.txt:2")
 
     def test_generate_depends_on_the_seed_alone(self):
         self.train(train__max_steps=20)

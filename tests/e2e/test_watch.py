@@ -18,7 +18,7 @@ class Watch(Case):
             for key in ("step", "epoch", "split", "loss", "ppl", "bpc"):
                 self.assertIn(key, line)
             if line["split"] == "train":
-                for key in ("lr", "grad_norm", "tokens_per_s", "step_s", "comm_exposed_s"):
+                for key in ("lr", "grad_norm", "tokens_per_s", "step_s", "comm_exposed_s", "comm_hidden_s"):
                     self.assertIn(key, line)
         self.assertEqual([line["step"] for line in lines if line["split"] == "train"], list(range(1, 61)))
         self.assertEqual([line["step"] for line in lines if line["split"] == "valid"], [20, 40, 60])

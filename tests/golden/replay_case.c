@@ -313,7 +313,7 @@ static void replay_train(replay *r) {
             printf("%s: loss of step %zu is %.9g, PyTorch's %.9g\n", r->path, step, loss, want[step]);
         }
         memset(r->params.grads, 0, r->params.total * sizeof(float));
-        rr_linear_backward(&r->head, &r->params, total, top, logits, false, dtop, NULL);
+        rr_linear_backward(&r->head, &r->params, total, top, logits, false, dtop, false, NULL);
         rr_dropout_apply(&dropout, (uint32_t)r->layers, r->dropout[2], &r->sequence, width, dtop, dtop);
         rr_rnn_backward(r->rnn, &r->params, &r->sequence, x, dtop, NULL, dx, NULL, NULL);
         rr_dropout_apply(&dropout, 0, r->dropout[0], &r->sequence, r->input_size, dx, dx);

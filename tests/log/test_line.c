@@ -10,9 +10,9 @@
 
 #include "log/line.h"
 
-static const rr_scalar scalars[] = {{"loss", 4.81234},  {"ppl", 123.0212},         {"bpc", 6.94},
-                                    {"lr", 0.001},      {"grad_norm", 1.25},       {"tokens_per_s", 24123.0},
-                                    {"step_s", 0.0123}, {"comm_exposed_s", 0.0031}};
+static const rr_scalar scalars[] = {{"loss", 4.81234},  {"ppl", 123.0212},          {"bpc", 6.94},
+                                    {"lr", 0.001},      {"grad_norm", 1.25},        {"tokens_per_s", 24123.0},
+                                    {"step_s", 0.0123}, {"comm_exposed_s", 0.0031}, {"comm_hidden_s", 0.0204}};
 static const rr_event train = {.kind = RR_EVENT_METRICS,
                                .step = 1200,
                                .epoch = 3,
@@ -29,7 +29,7 @@ static void the_whole_line_holds_everything(void **state) {
     rr_line_whole(&train, &line);
     assert_string_equal(
         line.data, "train  step 1200/4800  epoch 3/13  loss 4.8123  ppl 123.02  bpc 6.94  lr 0.001  grad_norm 1.25  "
-                   "24.1k tokens/s  12.3 ms/step  comm 3.1 ms  ETA 1:06:40");
+                   "24.1k tokens/s  12.3 ms/step  comm 3.1 ms  hidden 20.4 ms  ETA 1:06:40");
     rr_buffer_free(&line);
 }
 

@@ -89,14 +89,58 @@ static void a_linear_layer_by_hand(void **state) {
     rr_arena arena = plan(&linear, 2, true);
     rr_linear_forward(&linear, &params, 2, x, y, NULL);
     assert_memory_equal(y, ((float[]){8, 18, 14, 33}), sizeof y);
-    rr_linear_backward(&linear, &params, 2, x, dy, true, dx, NULL);
+    rr_linear_backward(&linear, &params, 2, x, dy, true, dx, false, NULL);
     assert_memory_equal(dx, ((float[]){10, 13, 16, 0, 2, 4}), sizeof dx);
     assert_memory_equal(rr_param_grad(&params, 0), ((float[]){7, 3, -1, 0, -1, -2}), 6 * sizeof(float));
     assert_memory_equal(rr_param_grad(&params, 1), ((float[]){4, 1}), 2 * sizeof(float));
-    rr_linear_backward(&linear, &params, 2, x, dy, false, dx, NULL);
+    rr_linear_backward(&linear, &params, 2, x, dy, false, dx, false, NULL);
     assert_memory_equal(dx, ((float[]){9, 12, 15, -1, 1, 3}), sizeof dx);
-    rr_linear_backward(&linear, &params, 2, x, dy, false, NULL, NULL);
+    rr_linear_backward(&linear, &params, 2, x, dy, false, NULL, false, NULL);
     assert_memory_equal(rr_param_grad(&params, 1), ((float[]){12, 3}), 2 * sizeof(float));
+    rr_arena_release(&arena);
+    close(&params);
+}
+
+/* What is said to be ready changes no more, and in the end all of the weight is. */
+typedef struct witness {
+    const rr_params *params;
+    float *seen; /* [ready] the gradients when they were said to be */
+    size_t ready, calls;
+} witness;
+
+static void see_ready(void *ctx, size_t end) {
+    witness *w = ctx;
+    assert_true(end >= w->ready);
+    memcpy(w->seen + w->ready, w->params->grads + w->ready, (end - w->ready) * sizeof *w->seen);
+    w->ready = end;
+    w->calls++;
+}
+
+static void ignore_tick(void *ctx) { (void)ctx; }
+
+static void gradients_are_ready_chunk_by_chunk(void **state) {
+    (void)state;
+    enum { IN = 24, OUT = 3001, ROWS = 9 };
+    rr_params params = {0};
+    rr_linear linear;
+    assert_int_equal(rr_linear_declare(&linear, &params, "head", IN, OUT, true, (size_t)-1), RR_OK);
+    arenas(&params);
+    float *x = calloc((size_t)ROWS * (IN + 2 * OUT), sizeof *x), *dy = x + (size_t)ROWS * IN, dx[ROWS * IN];
+    assert_non_null(x);
+    for (size_t i = 0; i < (size_t)ROWS * (IN + OUT); i++) x[i] = (float)(i % 17) - 8;
+    rr_arena arena = plan(&linear, ROWS, true);
+    witness w = {.params = &params, .seen = calloc(params.total, sizeof *w.seen)};
+    assert_non_null(w.seen);
+    rr_hooks hooks = {.ready = see_ready, .tick = ignore_tick, .ctx = &w};
+    rr_linear_forward(&linear, &params, ROWS, x, dy + (size_t)ROWS * OUT, NULL);
+    rr_linear_backward(&linear, &params, ROWS, x, dy, false, dx, false, &hooks);
+    assert_int_equal(w.calls, 0);
+    rr_linear_backward(&linear, &params, ROWS, x, dy, false, dx, true, &hooks);
+    assert_true(w.calls > 2);
+    assert_int_equal(w.ready, rr_param_end(&params, 0));
+    assert_memory_equal(w.seen, params.grads, w.ready * sizeof *w.seen);
+    free(w.seen);
+    free(x);
     rr_arena_release(&arena);
     close(&params);
 }
@@ -117,7 +161,7 @@ static void a_tied_layer_shares_the_embedding(void **state) {
     rr_arena arena = plan(&linear, 1, true);
     rr_linear_forward(&linear, &params, 1, (float[]){1, -1}, y, NULL);
     assert_memory_equal(y, ((float[]){-1, -1, -1}), sizeof y);
-    rr_linear_backward(&linear, &params, 1, (float[]){1, -1}, (float[]){1, 0, 2}, false, dx, NULL);
+    rr_linear_backward(&linear, &params, 1, (float[]){1, -1}, (float[]){1, 0, 2}, false, dx, false, NULL);
     rr_embedding_backward(&embedding, &params, (int32_t[]){2}, 1, dx);
     assert_memory_equal(dx, ((float[]){11, 14}), sizeof dx);
     assert_memory_equal(params.grads, ((float[]){1, -1, 0, 0, 13, 12}), 6 * sizeof(float));
@@ -161,7 +205,7 @@ static void a_linear_layer_agrees_with_the_reference(void **state) {
             rr_arena_release(&arena);
             arena = plan(&linear, rows, true);
             rr_linear_forward(&linear, &params, rows, x32, y32, NULL);
-            rr_linear_backward(&linear, &params, rows, x32, dy32, false, dx32, NULL);
+            rr_linear_backward(&linear, &params, rows, x32, dy32, false, dx32, false, NULL);
             near("y", rows * out, y32, y);
             near("dx", rows * in, dx32, dx);
             near("dw", out * in, rr_param_grad(&params, 0), dw);
@@ -217,9 +261,9 @@ static void losses_agree_with_the_reference(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_embedding_reads_and_adds_rows),  cmocka_unit_test(a_linear_layer_by_hand),
-        cmocka_unit_test(a_tied_layer_shares_the_embedding), cmocka_unit_test(a_linear_layer_agrees_with_the_reference),
-        cmocka_unit_test(losses_agree_with_the_reference),
+        cmocka_unit_test(an_embedding_reads_and_adds_rows),         cmocka_unit_test(a_linear_layer_by_hand),
+        cmocka_unit_test(gradients_are_ready_chunk_by_chunk),       cmocka_unit_test(a_tied_layer_shares_the_embedding),
+        cmocka_unit_test(a_linear_layer_agrees_with_the_reference), cmocka_unit_test(losses_agree_with_the_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

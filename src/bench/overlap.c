@@ -1,0 +1,194 @@
+/*
+ * How much of the communication hides behind the backward pass. Each rank records its own pass once, alone: when it
+ * ticks, and when which gradients are ready. The pass is then played again: the rank sleeps where it computed, and
+ * ticks and reports as it did, while real sums travel. So many hosts can be shown on a machine with fewer cores than
+ * ranks; what is measured is the communication, and the computing is said to be waited for.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "bench/ranks.h"
+#include "bench/record.h"
+#include "train/run.h"
+
+enum { WARM_UP = 2, TURNS = 7, SYNTHETIC_STEPS = 4 };
+
+/* A call of a hook. */
+typedef struct event {
+    double s;   /* since the pass began */
+    size_t end; /* of the gradients that are ready; 0: a tick */
+} event;
+
+typedef struct trace {
+    double start_s, end_s; /* end_s: how long the pass took */
+    event *events;
+    size_t count, room;
+    bool failed; /* no memory */
+} trace;
+
+static void keep(trace *t, size_t end) {
+    if (t->count == t->room) {
+        size_t room = 2 * t->room + 1024;
+        event *events = realloc(t->events, room * sizeof *events);
+        t->failed = t->failed || events == NULL;
+        if (events == NULL) return;
+        t->events = events;
+        t->room = room;
+    }
+    t->events[t->count++] = (event){rr_clock_seconds() - t->start_s, end};
+}
+
+static void keep_ready(void *ctx, size_t end) { keep(ctx, end); }
+static void keep_tick(void *ctx) { keep(ctx, 0); }
+
+/* Forward and backward of this rank's rows, as in a step. */
+static rr_status record(rr_run *run, trace *t) {
+    rr_loss_count mine;
+    rr_dropout dropout = {.seed = run->settings.run.seed};
+    const rr_hooks hooks = {.ready = keep_ready, .tick = keep_tick, .ctx = t};
+    double loss;
+    RR_TRY(run->task->ops->load(run->task, &run->progress.position, run->begin, run->end, &mine));
+    for (int i = 0; i <= WARM_UP; i++) {
+        rr_params_clear_grads(&run->task->params);
+        t->count = 0;
+        t->start_s = rr_clock_seconds();
+        if (run->end > run->begin)
+            RR_TRY(run->task->ops->train(run->task, run->begin, run->end, 1e-3F, &dropout, &hooks, &loss));
+        t->end_s = rr_clock_seconds() - t->start_s;
+    }
+    rr_params_settle_grads(&run->task->params);
+    return t->failed ? rr_fail(RR_ERR_NOMEM, "no memory for the calls of a backward pass") : RR_OK;
+}
+
+/* Ranks compute one after the other, so that each has a core to itself. */
+static rr_status record_in_turns(rr_run *run, trace *t) {
+    for (size_t rank = 0; rank < rr_comm_size(run->comm); rank++) {
+        rr_status status = rank == rr_comm_rank(run->comm) ? record(run, t) : RR_OK;
+        RR_TRY(rr_comm_rest(run->comm));
+        RR_TRY(rr_comm_agree(run->comm, status));
+    }
+    return RR_OK;
+}
+
+static void sleep_until(double when) {
+    double left = when - rr_clock_seconds();
+    if (left <= 0) return;
+    struct timespec time = {.tv_sec = (time_t)left, .tv_nsec = (long)(1e9 * (left - floor(left)))};
+    nanosleep(&time, NULL);
+}
+
+static rr_status play(rr_run *run, const trace *t, double *step_s, rr_reducer_times *times) {
+    const rr_hooks *hooks = rr_reducer_hooks(run->reducer);
+    RR_TRY(rr_comm_rest(run->comm));
+    double start = rr_clock_seconds();
+    rr_reducer_begin(run->reducer);
+    for (size_t i = 0; i < t->count; i++) {
+        sleep_until(start + t->events[i].s);
+        if (t->events[i].end > 0)
+            rr_hooks_ready(hooks, t->events[i].end);
+        else
+            rr_hooks_tick(hooks);
+    }
+    sleep_until(start + t->end_s);
+    RR_TRY(rr_reducer_finish(run->reducer, times));
+    *step_s = rr_clock_seconds() - start;
+    return RR_OK;
+}
+
+/* What the backward pass listed is listed again, with the same numbers in all rows: sums must not overflow. */
+typedef struct listed {
+    int32_t *numbers;
+    size_t count;
+} listed;
+
+static rr_status keep_rows(const rr_params *params, listed *out) {
+    for (size_t i = 0; i < params->count; i++) {
+        const rr_row_list *rows = params->items[i].rows;
+        if (rows == NULL) continue;
+        out[i].numbers = malloc((rows->count + 1) * sizeof *out[i].numbers);
+        if (out[i].numbers == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the rows of a step");
+        for (size_t k = 0; k < rows->count; k++) out[i].numbers[k] = rows->numbers[k];
+        out[i].count = rows->count;
+    }
+    return RR_OK;
+}
+
+static void list_again(rr_params *params, const listed *kept) {
+    rr_params_reset_grads(params);
+    for (size_t i = 0; i < params->count; i++)
+        for (size_t k = 0; k < kept[i].count; k++) rr_param_list_row(params, i, (size_t)kept[i].numbers[k]);
+}
+
+/* When the first gradients were ready: from then on there is something to hide. */
+static double first_ready(const trace *t) {
+    for (size_t i = 0; i < t->count; i++)
+        if (t->events[i].end > 0) return t->events[i].s;
+    return t->end_s;
+}
+
+static rr_status measure(rr_run *run, size_t wanted, trace *t, listed *kept) {
+    enum { STEP, EXPOSED, TOTAL, FIGURES };
+    size_t turns = wanted > 0 ? wanted : TURNS;
+    double *figures[FIGURES] = {0}, pass[2];
+    RR_TRY(record_in_turns(run, t));
+    RR_TRY(rr_comm_agree(run->comm, keep_rows(&run->task->params, kept)));
+    rr_status status = RR_OK;
+    for (int f = 0; f < FIGURES; f++)
+        if ((figures[f] = malloc(turns * sizeof **figures)) == NULL) status = rr_fail(RR_ERR_NOMEM, "no memory");
+    status = rr_comm_agree(run->comm, status);
+    for (size_t turn = 0; turn < turns + 1 && status == RR_OK; turn++) { /* one more, to warm up */
+        rr_reducer_times times = {0};
+        double step_s = 0, now[FIGURES];
+        list_again(&run->task->params, kept);
+        status = play(run, t, &step_s, &times);
+        now[STEP] = step_s, now[EXPOSED] = times.exposed, now[TOTAL] = times.total;
+        if (status == RR_OK) status = rr_comm_max_doubles(run->comm, now, FIGURES);
+        for (int f = 0; f < FIGURES && turn > 0; f++) figures[f][turn - 1] = now[f];
+    }
+    pass[0] = t->end_s, pass[1] = t->end_s - first_ready(t);
+    if (status == RR_OK) status = rr_comm_max_doubles(run->comm, pass, 2);
+    if (status == RR_OK && rr_comm_rank(run->comm) == 0) {
+        rr_record line = {0};
+        rr_record_text(&line, "bench", "overlap");
+        rr_record_text(&line, "config", run->options->config_path);
+        rr_record_text(&line, "computing", "waited for, as long as it took alone");
+        rr_record_number(&line, NULL, "world_size", (double)rr_comm_size(run->comm));
+        rr_record_number(&line, NULL, "nodes", (double)rr_comm_nodes(run->comm));
+        rr_record_text(&line, "allreduce", rr_reducer_algorithm(run->reducer));
+        rr_record_number(&line, NULL, "turns", (double)turns);
+        rr_record_number(&line, NULL, "compute_ms", 1e3 * pass[0]);
+        rr_record_number(&line, NULL, "hiding_ms", 1e3 * pass[1]);
+        rr_record_number(&line, NULL, "comm_total_ms", 1e3 * rr_median(figures[TOTAL], turns));
+        rr_record_number(&line, NULL, "comm_exposed_ms", 1e3 * rr_median(figures[EXPOSED], turns));
+        rr_record_number(&line, NULL, "comm_exposed_ms_min", 1e3 * figures[EXPOSED][0]); /* sorted by it */
+        rr_record_number(&line, NULL, "step_ms", 1e3 * rr_median(figures[STEP], turns));
+        rr_record_print(&line);
+    }
+    for (int f = 0; f < FIGURES; f++) free(figures[f]);
+    return status;
+}
+
+static rr_status bench(const rr_bench_options *options, rr_comm *comm) {
+    rr_run run;
+    trace t = {0};
+    listed *kept = NULL;
+    rr_status status = rr_run_open_synthetic(&options->train, comm, SYNTHETIC_STEPS, &run);
+    size_t params = status == RR_OK ? run.task->params.count : 0;
+    if (status == RR_OK) {
+        kept = calloc(params + 1, sizeof *kept);
+        status = rr_comm_agree(comm, kept != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for a benchmark"));
+    }
+    if (status == RR_OK) status = measure(&run, options->steps, &t, kept);
+    for (size_t i = 0; i < params && kept != NULL; i++) free(kept[i].numbers);
+    free(kept);
+    free(t.events);
+    rr_status closed = rr_run_close(&run);
+    return status != RR_OK ? status : closed;
+}
+
+rr_status rr_bench_overlap(const rr_bench_options *options, int *argc, char ***argv) {
+    return rr_bench_over_ranks(options, argc, argv, bench);
+}
