@@ -129,45 +129,51 @@ static double first_ready(const trace *t) {
     return t->end_s;
 }
 
+enum { STEP, EXPOSED, TOTAL, FIGURES };
+
+static void print(const rr_run *run, size_t turns, const double pass[2], double *figures) {
+    rr_record line = {0};
+    rr_record_text(&line, "bench", "overlap");
+    rr_record_text(&line, "config", run->options->config_path);
+    rr_record_text(&line, "computing", "waited for, as long as it took alone");
+    rr_record_number(&line, NULL, "world_size", (double)rr_comm_size(run->comm));
+    rr_record_number(&line, NULL, "nodes", (double)rr_comm_nodes(run->comm));
+    rr_record_text(&line, "allreduce", rr_reducer_algorithm(run->reducer));
+    rr_record_number(&line, NULL, "turns", (double)turns);
+    rr_record_number(&line, NULL, "compute_ms", 1e3 * pass[0]);
+    rr_record_number(&line, NULL, "hiding_ms", 1e3 * pass[1]);
+    rr_record_number(&line, NULL, "comm_total_ms", 1e3 * rr_median(figures + TOTAL * turns, turns));
+    rr_record_number(&line, NULL, "comm_exposed_ms", 1e3 * rr_median(figures + EXPOSED * turns, turns));
+    rr_record_number(&line, NULL, "comm_exposed_ms_min", 1e3 * figures[EXPOSED * turns]); /* sorted by it */
+    rr_record_number(&line, NULL, "step_ms", 1e3 * rr_median(figures + STEP * turns, turns));
+    rr_record_print(&line);
+}
+
+/* figures: [FIGURES, turns], of the slowest rank. */
+static rr_status play_turns(rr_run *run, size_t turns, const trace *t, const listed *kept, double *figures) {
+    for (size_t turn = 0; turn < turns + 1; turn++) { /* one more, to warm up */
+        rr_reducer_times times = {0};
+        double step_s = 0;
+        list_again(&run->task->params, kept);
+        RR_TRY(play(run, t, &step_s, &times));
+        double now[FIGURES] = {[STEP] = step_s, [EXPOSED] = times.exposed, [TOTAL] = times.total};
+        RR_TRY(rr_comm_max_doubles(run->comm, now, FIGURES));
+        for (size_t f = 0; f < FIGURES && turn > 0; f++) figures[f * turns + turn - 1] = now[f];
+    }
+    return RR_OK;
+}
+
 static rr_status measure(rr_run *run, size_t wanted, trace *t, listed *kept) {
-    enum { STEP, EXPOSED, TOTAL, FIGURES };
     size_t turns = wanted > 0 ? wanted : TURNS;
-    double *figures[FIGURES] = {0}, pass[2];
     RR_TRY(record_in_turns(run, t));
     RR_TRY(rr_comm_agree(run->comm, keep_rows(&run->task->params, kept)));
-    rr_status status = RR_OK;
-    for (int f = 0; f < FIGURES; f++)
-        if ((figures[f] = malloc(turns * sizeof **figures)) == NULL) status = rr_fail(RR_ERR_NOMEM, "no memory");
+    double *figures = malloc(FIGURES * turns * sizeof *figures), pass[2] = {t->end_s, t->end_s - first_ready(t)};
+    rr_status status = figures != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for the times of %zu turns", turns);
     status = rr_comm_agree(run->comm, status);
-    for (size_t turn = 0; turn < turns + 1 && status == RR_OK; turn++) { /* one more, to warm up */
-        rr_reducer_times times = {0};
-        double step_s = 0, now[FIGURES];
-        list_again(&run->task->params, kept);
-        status = play(run, t, &step_s, &times);
-        now[STEP] = step_s, now[EXPOSED] = times.exposed, now[TOTAL] = times.total;
-        if (status == RR_OK) status = rr_comm_max_doubles(run->comm, now, FIGURES);
-        for (int f = 0; f < FIGURES && turn > 0; f++) figures[f][turn - 1] = now[f];
-    }
-    pass[0] = t->end_s, pass[1] = t->end_s - first_ready(t);
+    if (status == RR_OK && figures != NULL) status = play_turns(run, turns, t, kept, figures);
     if (status == RR_OK) status = rr_comm_max_doubles(run->comm, pass, 2);
-    if (status == RR_OK && rr_comm_rank(run->comm) == 0) {
-        rr_record line = {0};
-        rr_record_text(&line, "bench", "overlap");
-        rr_record_text(&line, "config", run->options->config_path);
-        rr_record_text(&line, "computing", "waited for, as long as it took alone");
-        rr_record_number(&line, NULL, "world_size", (double)rr_comm_size(run->comm));
-        rr_record_number(&line, NULL, "nodes", (double)rr_comm_nodes(run->comm));
-        rr_record_text(&line, "allreduce", rr_reducer_algorithm(run->reducer));
-        rr_record_number(&line, NULL, "turns", (double)turns);
-        rr_record_number(&line, NULL, "compute_ms", 1e3 * pass[0]);
-        rr_record_number(&line, NULL, "hiding_ms", 1e3 * pass[1]);
-        rr_record_number(&line, NULL, "comm_total_ms", 1e3 * rr_median(figures[TOTAL], turns));
-        rr_record_number(&line, NULL, "comm_exposed_ms", 1e3 * rr_median(figures[EXPOSED], turns));
-        rr_record_number(&line, NULL, "comm_exposed_ms_min", 1e3 * figures[EXPOSED][0]); /* sorted by it */
-        rr_record_number(&line, NULL, "step_ms", 1e3 * rr_median(figures[STEP], turns));
-        rr_record_print(&line);
-    }
-    for (int f = 0; f < FIGURES; f++) free(figures[f]);
+    if (status == RR_OK && figures != NULL && rr_comm_rank(run->comm) == 0) print(run, turns, pass, figures);
+    free(figures);
     return status;
 }
 
@@ -181,7 +187,7 @@ static rr_status bench(const rr_bench_options *options, rr_comm *comm) {
         kept = calloc(params + 1, sizeof *kept);
         status = rr_comm_agree(comm, kept != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for a benchmark"));
     }
-    if (status == RR_OK) status = measure(&run, options->steps, &t, kept);
+    if (status == RR_OK && kept != NULL) status = measure(&run, options->steps, &t, kept);
     for (size_t i = 0; i < params && kept != NULL; i++) free(kept[i].numbers);
     free(kept);
     free(t.events);

@@ -50,7 +50,11 @@ static rr_status measure(const rr_bench_options *options, rr_comm *comm, size_t 
     size_t count = options->train.override_count;
     const char **overrides = malloc((count + 1) * sizeof *overrides);
     rr_status status = overrides != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for a configuration");
-    RR_TRY(rr_comm_agree(comm, status));
+    status = rr_comm_agree(comm, status);
+    if (status != RR_OK || overrides == NULL) {
+        free(overrides);
+        return status;
+    }
     for (size_t i = 0; i < count; i++) overrides[i] = options->train.overrides[i];
     snprintf(text, sizeof text, "train.global_batch_size=%zu", batch);
     if (batch > 0) overrides[count++] = text;

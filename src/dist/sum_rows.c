@@ -67,7 +67,7 @@ rr_status rr_sum_rows_create(rr_comm *comm, float *grad, rr_row_list *rows, size
         }
         if (status == RR_OK) op->mine = op->ops->own(op->gather, floats).begin / op->slot;
     }
-    if (status != RR_OK) {
+    if (status != RR_OK || op == NULL) {
         rr_sum_rows_free(op);
         return status;
     }

@@ -121,10 +121,15 @@ static rr_status open_reducer(rr_run *run) {
     RR_TRY(rr_comm_agree(run->comm, list_rows(run, &first_by_rows)));
     size_t dense = first_by_rows < params->count ? params->items[first_by_rows].offset : params->total;
     size_t *cuts = malloc((params->count + 1) * sizeof *cuts);
-    RR_TRY(rr_comm_agree(run->comm, cuts != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for gradient buckets")));
+    rr_status status =
+        rr_comm_agree(run->comm, cuts != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for gradient buckets"));
+    if (status != RR_OK || cuts == NULL) {
+        free(cuts);
+        return status;
+    }
     for (size_t i = 0; i < params->count; i++) cuts[i] = rr_param_end(params, i);
-    rr_status status = rr_reducer_create(run->comm, &run->settings.dist, params->grads, params->total, dense,
-                                         RR_CLIP_PIECE, cuts, params->count, &run->reducer);
+    status = rr_reducer_create(run->comm, &run->settings.dist, params->grads, params->total, dense, RR_CLIP_PIECE, cuts,
+                               params->count, &run->reducer);
     free(cuts);
     if (status == RR_OK) status = open_row_sums(run, first_by_rows);
     if (status == RR_OK) status = rr_control_create(run->comm, &run->control);
