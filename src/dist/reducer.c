@@ -32,8 +32,9 @@ struct rr_reducer {
     rr_exchange exchange;            /* under way, */
     float *arena;                    /* on this */
     bool done[SLOTS];
-    rr_status status; /* the first failure, kept for finish: hooks return nothing */
-    double first_start_s, last_end_s;
+    rr_status status;            /* the first failure, kept for finish: hooks return nothing */
+    bool busy;                   /* something is under way, */
+    double busy_since_s, busy_s; /* since when, and how long before that in this exchange */
 
     rr_hooks hooks, tick_hooks;
     void (*on_tick)(void *ctx);
@@ -181,11 +182,22 @@ static void find_owned(rr_reducer *reducer) {
     }
 }
 
+/* Keeps the time during which something is under way; to be called after every change. */
+static void note_busy(rr_reducer *reducer) {
+    bool busy = reducer->started > reducer->finished || reducer->row_sums_started > reducer->row_sums_done;
+    if (busy == reducer->busy) return;
+    double now = rr_clock_seconds();
+    if (busy)
+        reducer->busy_since_s = now;
+    else
+        reducer->busy_s += now - reducer->busy_since_s;
+    reducer->busy = busy;
+}
+
 static void start_ready(rr_reducer *reducer) {
     while (reducer->status == RR_OK && reducer->started < reducer->ready &&
            reducer->started - reducer->finished < SLOTS) {
         const grad_bucket *bucket = &reducer->buckets[reducer->started];
-        if (reducer->started == 0) reducer->first_start_s = rr_clock_seconds();
         reducer->done[reducer->started % SLOTS] = is_by_rows(reducer, reducer->started);
         if (reducer->done[reducer->started++ % SLOTS]) continue;
         reducer->status =
@@ -203,7 +215,6 @@ static void progress_rows(rr_reducer *reducer) {
         reducer->status = rr_sum_rows_test(reducer->row_sums[reducer->row_sums_done], &done);
         if (done) reducer->row_sums_done++;
     }
-    reducer->last_end_s = rr_clock_seconds();
 }
 
 static bool is_finished(const rr_reducer *reducer) {
@@ -217,11 +228,11 @@ static void progress(rr_reducer *reducer) {
         bool *done = &reducer->done[b % SLOTS];
         if (*done) continue;
         reducer->status = rr_allreduces[reducer->buckets[b].algorithm]->test(operation_of(reducer, b), done);
-        if (*done) reducer->last_end_s = rr_clock_seconds();
     }
     while (reducer->finished < reducer->started && reducer->done[reducer->finished % SLOTS]) reducer->finished++;
     start_ready(reducer);
     progress_rows(reducer);
+    note_busy(reducer);
 }
 
 static void ready(void *ctx, size_t end) {
@@ -231,6 +242,7 @@ static void ready(void *ctx, size_t end) {
            reducer->buckets[reducer->ready].begin + reducer->buckets[reducer->ready].count <= end)
         reducer->ready++;
     start_ready(reducer);
+    note_busy(reducer);
 }
 
 static void tick(void *ctx) {
@@ -291,6 +303,8 @@ static void begin(rr_reducer *reducer, rr_exchange exchange, float *arena) {
     reducer->arena = arena;
     reducer->ready = reducer->started = reducer->finished = 0;
     reducer->row_sums_started = reducer->row_sums_done = 0;
+    reducer->busy = false;
+    reducer->busy_s = 0;
 }
 
 void rr_reducer_begin(rr_reducer *reducer) {
@@ -313,7 +327,7 @@ rr_status rr_reducer_finish(rr_reducer *reducer, rr_reducer_times *times) {
     }
     RR_TRY(reducer->status);
     times->exposed = rr_clock_seconds() - begin;
-    times->total = reducer->last_end_s - reducer->first_start_s;
+    times->total = reducer->busy_s;
     times->hidden = times->total > times->exposed ? times->total - times->exposed : 0;
     return RR_OK;
 }

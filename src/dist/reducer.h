@@ -16,7 +16,7 @@ typedef struct rr_reducer rr_reducer;
 /** Times of one step, seconds, of this rank. */
 typedef struct rr_reducer_times {
     double exposed; /* waiting after the last part had become ready */
-    double total;   /* from the first start to the last end */
+    double total;   /* during which exchanges were under way */
     double hidden;  /* total - exposed, not below 0 */
 } rr_reducer_times;
 
