@@ -182,16 +182,17 @@ static void find_owned(rr_reducer *reducer) {
     }
 }
 
-/* Keeps the time during which something is under way; to be called after every change. */
-static void note_busy(rr_reducer *reducer) {
-    bool busy = reducer->started > reducer->finished || reducer->row_sums_started > reducer->row_sums_done;
-    if (busy == reducer->busy) return;
-    double now = rr_clock_seconds();
-    if (busy)
-        reducer->busy_since_s = now;
-    else
-        reducer->busy_s += now - reducer->busy_since_s;
-    reducer->busy = busy;
+/* The time during which something is under way: before it is started, and after something may have ended. */
+static void note_start(rr_reducer *reducer) {
+    if (!reducer->busy) reducer->busy_since_s = rr_clock_seconds();
+    reducer->busy = true;
+}
+
+static void note_end(rr_reducer *reducer) {
+    if (!reducer->busy || reducer->started > reducer->finished || reducer->row_sums_started > reducer->row_sums_done)
+        return;
+    reducer->busy_s += rr_clock_seconds() - reducer->busy_since_s;
+    reducer->busy = false;
 }
 
 static void start_ready(rr_reducer *reducer) {
@@ -200,6 +201,7 @@ static void start_ready(rr_reducer *reducer) {
         const grad_bucket *bucket = &reducer->buckets[reducer->started];
         reducer->done[reducer->started % SLOTS] = is_by_rows(reducer, reducer->started);
         if (reducer->done[reducer->started++ % SLOTS]) continue;
+        note_start(reducer);
         reducer->status =
             rr_allreduces[bucket->algorithm]->start(operation_of(reducer, reducer->started - 1), reducer->exchange,
                                                     reducer->arena + bucket->begin, bucket->count);
@@ -209,8 +211,11 @@ static void start_ready(rr_reducer *reducer) {
 /* After the buckets: rows are summed when the backward pass has written the last. */
 static void progress_rows(rr_reducer *reducer) {
     if (reducer->exchange == RR_ALLGATHER || reducer->ready < reducer->bucket_count) return;
-    for (; reducer->row_sums_started < reducer->row_sum_count && reducer->status == RR_OK; reducer->row_sums_started++)
+    for (; reducer->row_sums_started < reducer->row_sum_count && reducer->status == RR_OK;
+         reducer->row_sums_started++) {
+        note_start(reducer);
         reducer->status = rr_sum_rows_start(reducer->row_sums[reducer->row_sums_started]);
+    }
     for (bool done = true; done && reducer->row_sums_done < reducer->row_sums_started && reducer->status == RR_OK;) {
         reducer->status = rr_sum_rows_test(reducer->row_sums[reducer->row_sums_done], &done);
         if (done) reducer->row_sums_done++;
@@ -232,7 +237,7 @@ static void progress(rr_reducer *reducer) {
     while (reducer->finished < reducer->started && reducer->done[reducer->finished % SLOTS]) reducer->finished++;
     start_ready(reducer);
     progress_rows(reducer);
-    note_busy(reducer);
+    note_end(reducer);
 }
 
 static void ready(void *ctx, size_t end) {
@@ -242,7 +247,6 @@ static void ready(void *ctx, size_t end) {
            reducer->buckets[reducer->ready].begin + reducer->buckets[reducer->ready].count <= end)
         reducer->ready++;
     start_ready(reducer);
-    note_busy(reducer);
 }
 
 static void tick(void *ctx) {
