@@ -8,7 +8,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "bench/bench.h"
+#include "bench/ranks.h"
 #include "bench/record.h"
 #include "dist/shared_memory.h"
 #include "optim/clip.h"
@@ -38,10 +38,20 @@ static const char *name_of(const contest *c, size_t a) {
     return a + 1 < c->contestants ? rr_allreduces[a]->name : "MPI_Allreduce";
 }
 
+static bool is_shared(const contest *c, size_t a) {
+    return a + 1 < c->contestants && strcmp(rr_allreduces[a]->name, "shared") == 0;
+}
+
 /* Each works where it would in a training: the others have memory of the rank's own, with large pages. */
 static float *values_of(const contest *c, size_t a) {
-    bool shared = a + 1 < c->contestants && strcmp(rr_allreduces[a]->name, "shared") == 0;
-    return shared ? rr_shared_mine(c->shared) : (float *)(void *)c->plain.base;
+    return is_shared(c, a) ? rr_shared_mine(c->shared) : (float *)(void *)c->plain.base;
+}
+
+/* On several nodes `shared` works in shared memory alone. */
+static bool takes_part(const contest *c, size_t a) {
+    rr_shared_place place;
+    return !is_shared(c, a) || rr_comm_nodes(c->comm) == 1 ||
+           rr_shared_find(c->comm, rr_shared_mine(c->shared), 1, &place);
 }
 
 static rr_status call(const contest *c, size_t a, size_t count) {
@@ -83,7 +93,8 @@ static rr_status take_turn(const contest *c, size_t a, size_t count, size_t call
 
 static rr_status contend(contest *c, size_t bytes, size_t s) {
     size_t count = bytes / sizeof(float);
-    for (size_t a = 0; a < c->contestants; a++) RR_TRY(check(c, a, count));
+    for (size_t a = 0; a < c->contestants; a++)
+        if (takes_part(c, a)) RR_TRY(check(c, a, count));
     enum { SOME = 3 };
     double start = rr_clock_seconds(), mpi;
     RR_TRY(take_turn(c, c->contestants - 1, count, SOME, &mpi));
@@ -92,8 +103,9 @@ static rr_status contend(contest *c, size_t bytes, size_t s) {
     size_t calls = (size_t)fmin(MOST_CALLS, fmax(1, TURN_S / once));
     for (size_t turn = 0; turn < c->turns; turn++)
         for (size_t a = 0; a < c->contestants; a++)
-            RR_TRY(take_turn(c, a, count, calls, &c->seconds[a * c->turns + turn]));
+            if (takes_part(c, a)) RR_TRY(take_turn(c, a, count, calls, &c->seconds[a * c->turns + turn]));
     for (size_t a = 0; a < c->contestants; a++) {
+        if (!takes_part(c, a)) continue;
         c->medians[s][a] = rr_median(&c->seconds[a * c->turns], c->turns);
         c->least[s][a] = c->seconds[a * c->turns]; /* sorted by it */
     }
@@ -104,8 +116,9 @@ static rr_status measure_size(contest *c, size_t bytes, size_t s) {
     rr_status status = RR_OK;
     memset(c->operations, 0, sizeof c->operations);
     for (size_t a = 0; a + 1 < c->contestants && status == RR_OK; a++)
-        status = rr_comm_agree(
-            c->comm, rr_allreduces[a]->create(c->comm, bytes / sizeof(float), RR_CLIP_PIECE, a, &c->operations[a]));
+        if (takes_part(c, a))
+            status = rr_comm_agree(
+                c->comm, rr_allreduces[a]->create(c->comm, bytes / sizeof(float), RR_CLIP_PIECE, a, &c->operations[a]));
     if (status == RR_OK) status = contend(c, bytes, s);
     /* After a failure that not all ranks know of, the job ends with what it has. */
     for (size_t a = 0; a + 1 < c->contestants && (status == RR_OK || rr_comm_agreed(c->comm)); a++)
@@ -117,6 +130,7 @@ static void print_size(const contest *c, size_t bytes, size_t s) {
     const double *medians = c->medians[s], *least = c->least[s];
     for (size_t a = 0; a < c->contestants; a++) {
         rr_record record = {0};
+        if (!takes_part(c, a)) continue;
         rr_record_text(&record, "bench", "allreduce");
         rr_record_text(&record, "algorithm", name_of(c, a));
         rr_record_number(&record, NULL, "world_size", (double)rr_comm_size(c->comm));
@@ -140,7 +154,7 @@ static void print_table(const contest *c) {
     for (size_t s = SIZES; s-- > 0; bytes /= 2) {
         size_t best = 0;
         for (size_t a = 1; a + 1 < c->contestants; a++)
-            if (c->medians[s][a] < c->medians[s][best]) best = a;
+            if (takes_part(c, a) && c->medians[s][a] < c->medians[s][best]) best = a;
         if (used < ALGORITHMS && c->medians[s][used] < WORTH * c->medians[s][best]) continue;
         if (used < ALGORITHMS)
             printf("    {%s, %zu, &rr_allreduce_%s},\n", layout, 2 * bytes / ranks, name_of(c, used));
@@ -173,21 +187,17 @@ static rr_status measure(const rr_bench_options *options, contest *c) {
     return RR_OK;
 }
 
-rr_status rr_bench_allreduce(const rr_bench_options *options, int *argc, char ***argv) {
-    rr_comm *comm = NULL;
+static rr_status bench(const rr_bench_options *options, rr_comm *comm) {
     contest c;
-    rr_status status = rr_comm_open(argc, argv, &comm);
-    if (status != RR_OK) {
-        fprintf(stderr, "ringrnn: %s\n", rr_last_error());
-        return status;
-    }
-    status = rr_comm_agree(comm, prepare(options, comm, &c));
+    rr_status status = rr_comm_agree(comm, prepare(options, comm, &c));
     if (status == RR_OK) status = measure(options, &c);
-    if (status != RR_OK && !rr_comm_agreed(comm)) rr_comm_abort(comm, status);
-    if (status != RR_OK && rr_comm_rank(comm) == 0) fprintf(stderr, "ringrnn: %s\n", rr_last_error());
+    if (status != RR_OK && !rr_comm_agreed(comm)) rr_comm_abort(comm, status); /* others wait in what is freed here */
     rr_shared_free(c.shared);
     rr_arena_release(&c.plain);
     free(c.seconds);
-    rr_comm_close(comm);
     return status;
+}
+
+rr_status rr_bench_allreduce(const rr_bench_options *options, int *argc, char ***argv) {
+    return rr_bench_over_ranks(options, argc, argv, bench);
 }

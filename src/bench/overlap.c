@@ -191,8 +191,7 @@ static rr_status bench(const rr_bench_options *options, rr_comm *comm) {
     for (size_t i = 0; i < params && kept != NULL; i++) free(kept[i].numbers);
     free(kept);
     free(t.events);
-    rr_status closed = rr_run_close(&run);
-    return status != RR_OK ? status : closed;
+    return rr_run_end(&run, status);
 }
 
 rr_status rr_bench_overlap(const rr_bench_options *options, int *argc, char ***argv) {

@@ -64,7 +64,6 @@ static rr_status measure(const rr_bench_options *options, rr_comm *comm, size_t 
     if (status == RR_OK && part != NULL) {
         status = rr_bench_steps(&changed, part, out);
         *nodes = rr_comm_nodes(part);
-        if (status != RR_OK && !rr_comm_agreed(part)) rr_comm_abort(part, status);
         rr_comm_close(part);
     }
     free(overrides);

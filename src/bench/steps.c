@@ -80,6 +80,5 @@ rr_status rr_bench_steps(const rr_bench_options *options, rr_comm *comm, rr_step
         out->cell = rr_cells[run.settings.model.cell]->name;
         out->roofline = rr_run_roofline(&run, out->peak_gflops, out->copy_gb_s);
     }
-    rr_status closed = rr_run_close(&run);
-    return status != RR_OK ? status : closed;
+    return rr_run_end(&run, status);
 }

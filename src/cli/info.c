@@ -17,6 +17,24 @@ static void print_shape(const size_t *dims, size_t count) {
     printf("%-16s", count > 0 ? text : "scalar");
 }
 
+/* The gradient of this parameter goes as rows: tokens of them at most, in the global batch. */
+static bool goes_by_rows(const rr_loaded *loaded, const rr_param *param, size_t *tokens) {
+    *tokens = loaded->settings.train.global_batch_size * loaded->task->tokens_a_row;
+    return param->rowwise && rr_rows_are_less(*tokens, param->dims[0], param->dims[1]);
+}
+
+/* Each rank's part of the slots through which embeddings are summed: one for each rank. */
+static double floats_of_row_sums(const rr_loaded *loaded, size_t ranks) {
+    const rr_params *params = &loaded->task->params;
+    double floats = 0;
+    for (size_t i = 0; i < params->count && ranks > 1; i++) {
+        size_t tokens;
+        if (goes_by_rows(loaded, &params->items[i], &tokens))
+            floats += (double)(tokens + ranks) * (double)(params->items[i].dims[1] + 1);
+    }
+    return floats;
+}
+
 /* Bytes of a rank that computes the most rows, in the order of the arenas. */
 static void print_memory(const rr_loaded *loaded, size_t ranks) {
     const rr_settings *settings = &loaded->settings;
@@ -28,22 +46,28 @@ static void print_memory(const rr_loaded *loaded, size_t ranks) {
                        : rows;
     rr_arena measure = {0};
     loaded->task->ops->plan(loaded->task, &measure, micro, 0, rows, true);
-    double optimiser = (double)(bytes * states) / (settings->dist.shard_optimizer ? (double)ranks : 1);
-    double total = (double)(2 * bytes + measure.used) + optimiser;
-    printf(
-        "memory a rank     %.1f MiB: parameters %.1f, gradients %.1f, optimiser %.1f, activations of %zu rows %.1f\n",
-        mib(total), mib((double)bytes), mib((double)bytes), mib(optimiser), micro, mib((double)measure.used));
+    bool sharded = settings->dist.shard_optimizer && ranks > 1;
+    double optimiser = (double)(bytes * states) / (sharded ? (double)ranks : 1);
+    double row_sums = sizeof(float) * floats_of_row_sums(loaded, ranks);
+    double total = (double)(2 * bytes + measure.used) + optimiser + row_sums;
+    printf("memory a rank     %.1f MiB: parameters %.1f, gradients %.1f, optimiser %.1f, activations of %zu rows %.1f",
+           mib(total), mib((double)bytes), mib((double)bytes), mib(optimiser), micro, mib((double)measure.used));
+    if (row_sums > 0) printf(", rows of embeddings %.1f", mib(row_sums));
+    printf("\n");
+    if (sharded && states > 0)
+        printf("                  and on rank 0 while it saves, the whole state of the optimiser: %.1f\n",
+               mib((double)(bytes * states)));
 }
 
 /* Floats that a rank sends in a step: both halves of a sum for matrices, one for the rows of embeddings. */
 static double floats_sent(const rr_loaded *loaded, size_t ranks) {
     const rr_params *params = &loaded->task->params;
-    size_t tokens = loaded->settings.train.global_batch_size * loaded->task->tokens_a_row;
     double floats = 0;
     for (size_t i = 0; i < params->count; i++) {
         const rr_param *param = &params->items[i];
-        bool by_rows = param->rowwise && rr_rows_are_less(tokens, param->dims[0], param->dims[1]);
-        floats += by_rows ? (double)tokens * (double)(param->dims[1] + 1) : 2.0 * (double)param->count;
+        size_t tokens;
+        floats += goes_by_rows(loaded, param, &tokens) ? (double)tokens * (double)(param->dims[1] + 1)
+                                                       : 2.0 * (double)param->count;
     }
     return floats * (double)(ranks - 1) / (double)ranks;
 }

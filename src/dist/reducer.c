@@ -8,7 +8,7 @@
 #include "dist/comm_private.h"
 
 /* Sums under way at once. More would hide more latency, but every tick asks for each of them. */
-enum { SLOTS = 8, ROW_SUMS = 8 };
+enum { SLOTS = 8 };
 
 typedef struct grad_bucket {
     size_t begin, count; /* floats of the arena */
@@ -21,7 +21,7 @@ struct rr_reducer {
     float *grads; /* [count] */
     size_t dense, unit;
     bool sharded;
-    rr_sum_rows *row_sums[ROW_SUMS]; /* of what lies behind `dense` */
+    rr_sum_rows *row_sums[RR_REDUCER_ROW_SUMS]; /* of what lies behind `dense` */
     size_t row_sum_count, row_sums_started, row_sums_done;
     grad_bucket *buckets;
     size_t bucket_count;
@@ -182,6 +182,10 @@ static void find_owned(rr_reducer *reducer) {
     }
 }
 
+static bool is_under_way(const rr_reducer *reducer) {
+    return reducer->started > reducer->finished || reducer->row_sums_started > reducer->row_sums_done;
+}
+
 /* The time during which something is under way: before it is started, and after something may have ended. */
 static void note_start(rr_reducer *reducer) {
     if (!reducer->busy) reducer->busy_since_s = rr_clock_seconds();
@@ -189,8 +193,7 @@ static void note_start(rr_reducer *reducer) {
 }
 
 static void note_end(rr_reducer *reducer) {
-    if (!reducer->busy || reducer->started > reducer->finished || reducer->row_sums_started > reducer->row_sums_done)
-        return;
+    if (!reducer->busy || is_under_way(reducer)) return;
     reducer->busy_s += rr_clock_seconds() - reducer->busy_since_s;
     reducer->busy = false;
 }
@@ -251,7 +254,7 @@ static void ready(void *ctx, size_t end) {
 
 static void tick(void *ctx) {
     rr_reducer *reducer = ctx;
-    if (reducer->started > reducer->finished || reducer->row_sums_started > reducer->row_sums_done) progress(reducer);
+    if (is_under_way(reducer)) progress(reducer);
     if (reducer->on_tick != NULL) reducer->on_tick(reducer->on_tick_ctx);
 }
 
@@ -337,7 +340,8 @@ rr_status rr_reducer_finish(rr_reducer *reducer, rr_reducer_times *times) {
 }
 
 rr_status rr_reducer_sum_rows(rr_reducer *reducer, rr_sum_rows *sum) {
-    if (reducer->row_sum_count == ROW_SUMS) return rr_fail(RR_ERR_RUNTIME, "more than %d sums of rows", ROW_SUMS);
+    if (reducer->row_sum_count == RR_REDUCER_ROW_SUMS)
+        return rr_fail(RR_ERR_RUNTIME, "more than %d sums of rows", RR_REDUCER_ROW_SUMS);
     reducer->row_sums[reducer->row_sum_count++] = sum;
     return RR_OK;
 }

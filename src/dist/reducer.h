@@ -13,6 +13,8 @@
 
 typedef struct rr_reducer rr_reducer;
 
+enum { RR_REDUCER_ROW_SUMS = 8 }; /* at most */
+
 /** Times of one step, seconds, of this rank. */
 typedef struct rr_reducer_times {
     double exposed; /* waiting after the last part had become ready */

@@ -93,7 +93,7 @@ static rr_status list_rows(rr_run *run, size_t *first) {
     rr_params *params = &run->task->params;
     size_t tokens = run->settings.train.global_batch_size * run->task->tokens_a_row;
     *first = params->count;
-    while (*first > 0 && params->count - *first < RR_RUN_ROW_SUMS) {
+    while (*first > 0 && params->count - *first < RR_REDUCER_ROW_SUMS) {
         const rr_param *param = &params->items[*first - 1];
         if (!param->rowwise || !rr_rows_are_less(tokens, param->dims[0], param->dims[1])) break;
         RR_TRY(rr_param_list_rows(params, --*first));
@@ -221,7 +221,7 @@ free_resume:
     return status;
 }
 
-rr_status rr_run_close(rr_run *run) {
+static rr_status close_run(rr_run *run) {
     rr_status status = RR_OK;
     if (run->store != NULL) status = rr_store_close(run->store);
     rr_log_close(run->log);
@@ -241,4 +241,11 @@ rr_status rr_run_close(rr_run *run) {
     rr_config_free(run->config);
     rr_buffer_free(&run->folder);
     return status;
+}
+
+rr_status rr_run_end(rr_run *run, rr_status status) {
+    bool agreed = status == RR_OK || status == RR_STOPPED || status == RR_ERR_NUMERIC || rr_comm_agreed(run->comm);
+    if (!agreed) rr_comm_abort(run->comm, status);
+    rr_status closed = close_run(run);
+    return status != RR_OK ? status : closed;
 }

@@ -165,10 +165,7 @@ static rr_status receive_arena(rr_run *run, const rr_resume *resume, const char 
 static rr_status receive_state(rr_run *run, const rr_resume *resume, const char *prefix, float *state) {
     if (!rr_reducer_sharded(run->reducer)) return receive_arena(run, resume, prefix, state);
     RR_TRY(receive_arena(run, resume, prefix, run->task->params.grads));
-    for (size_t b = 0; b < rr_reducer_buckets(run->reducer); b++) {
-        rr_owned owned = rr_reducer_owned(run->reducer, b);
-        memcpy(state + owned.at, run->task->params.grads + owned.begin, (owned.end - owned.begin) * sizeof *state);
-    }
+    rr_run_arena_to_state(run, run->task->params.grads, state);
     rr_params_reset_grads(&run->task->params);
     return RR_OK;
 }

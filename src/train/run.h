@@ -10,8 +10,6 @@
 #include "ringrnn/trainer.h"
 #include "train/train_config.h"
 
-enum { RR_RUN_ROW_SUMS = 8 };
-
 /** What resume needs beside the arrays; saved as one JSON object. */
 typedef struct rr_progress {
     rr_position position;
@@ -39,8 +37,8 @@ typedef struct rr_run {
     rr_shared *weights;   /* with a sharded optimiser, in place of values: ranks write their parts to each other */
     rr_arena values, optim_states, activations;
     rr_optim optim;
-    double *squares;                        /* [rr_clip_pieces] of the gradients, for their norm */
-    rr_sum_rows *row_sums[RR_RUN_ROW_SUMS]; /* of embeddings whose gradient goes as rows */
+    double *squares;                            /* [rr_clip_pieces] of the gradients, for their norm */
+    rr_sum_rows *row_sums[RR_REDUCER_ROW_SUMS]; /* of embeddings whose gradient goes as rows */
     size_t row_sum_count;
     rr_reducer *reducer;
     rr_control_exchange *control;
@@ -66,11 +64,15 @@ typedef struct rr_run {
 /** Why the run leaves its loop early. */
 typedef enum rr_stop { RR_GO_ON, RR_STOP_SIGNAL, RR_STOP_TIME } rr_stop;
 
-/* open.c: collective; all ranks leave with the same status. After a failure rr_run_close still must be called. */
+/* open.c: collective; all ranks leave with the same status. After a failure rr_run_end still must be called. */
 rr_status rr_run_open(const rr_train_options *options, rr_comm *comm, rr_run *run);
-rr_status rr_run_close(rr_run *run);
 /** Collective: a run on text without meaning, for `steps` steps an epoch; no files are read or written. */
 rr_status rr_run_open_synthetic(const rr_train_options *options, rr_comm *comm, size_t steps, rr_run *run);
+/**
+ * Collective. After a failure of this rank alone (status) the job is ended, as the others wait for it.
+ * @return status, or if that is RR_OK what became of the last checkpoint
+ */
+rr_status rr_run_end(rr_run *run, rr_status status);
 
 /* resume.c: a checkpoint to go on from, as all ranks see it. */
 typedef struct rr_resume {
@@ -111,6 +113,9 @@ rr_status rr_run_clip(rr_run *run, double max_value, double max_norm, double *gr
 rr_status rr_run_update(rr_run *run, double lr, float grad_scale, rr_reducer_times *times);
 /** With a sharded optimiser: what the ranks own of an arena of the parameters' layout comes to all. */
 rr_status rr_run_gather(rr_run *run, float *arena);
+/** What this rank owns, between its place in an arena and in a state of the optimiser. Not collective. */
+void rr_run_state_to_arena(const rr_run *run, const float *state, float *arena);
+void rr_run_arena_to_state(const rr_run *run, const float *arena, float *state);
 
 /* diagnose.c: collective; words which rank, layer, step and row made the gradient non-finite. Always RR_ERR_NUMERIC. */
 rr_status rr_run_diagnose(rr_run *run, float scale, const rr_dropout *dropout, double grad_norm);

@@ -47,11 +47,7 @@ static rr_status gather_states(rr_run *run, float **out) {
     if (keeps && *out == NULL) status = rr_fail(RR_ERR_NOMEM, "no memory for the state of the optimiser");
     status = rr_comm_agree(run->comm, status);
     for (size_t i = 0; i < states && status == RR_OK; i++) {
-        for (size_t b = 0; b < rr_reducer_buckets(run->reducer); b++) {
-            rr_owned owned = rr_reducer_owned(run->reducer, b);
-            memcpy(params->grads + owned.begin, run->optim.state[i] + owned.at,
-                   (owned.end - owned.begin) * sizeof(float));
-        }
+        rr_run_state_to_arena(run, run->optim.state[i], params->grads);
         status = rr_run_gather(run, params->grads);
         if (*out != NULL && status == RR_OK)
             memcpy(*out + i * params->total, params->grads, params->total * sizeof **out);

@@ -184,15 +184,10 @@ rr_status rr_train(const rr_train_options *options, int *argc, char ***argv) {
     rr_signals_catch(rr_comm_size(comm) == 1 && getenv("OMPI_COMM_WORLD_SIZE") == NULL);
     rr_run run;
     status = rr_run_open(options, comm, &run); /* its errors are agreed on: all ranks leave together */
-    if (status == RR_OK) {
-        status = loop(&run);
-        if (status != RR_OK && status != RR_STOPPED && status != RR_ERR_NUMERIC && !rr_comm_agreed(comm))
-            rr_comm_abort(comm, status); /* this rank alone failed: others wait for it */
-    }
+    if (status == RR_OK) status = loop(&run);
+    status = rr_run_end(&run, status);
     if (status != RR_OK && status != RR_STOPPED && rr_comm_rank(comm) == 0)
         fprintf(stderr, "ringrnn: %s\n", rr_last_error());
-    rr_status closed = rr_run_close(&run);
-    if (status == RR_OK) status = closed;
     rr_comm_close(comm);
     return status;
 }

@@ -3,6 +3,7 @@
  * this rank owns. Without dist.shard_optimizer these are all parts, and ranks do the same work.
  */
 #include <math.h>
+#include <string.h>
 
 #include "base/profile.h"
 #include "optim/clip.h"
@@ -82,4 +83,18 @@ rr_status rr_run_gather(rr_run *run, float *arena) {
     if (!rr_reducer_sharded(run->reducer)) return RR_OK;
     rr_reducer_begin_gather(run->reducer, arena);
     return rr_reducer_finish(run->reducer, &times);
+}
+
+void rr_run_state_to_arena(const rr_run *run, const float *state, float *arena) {
+    for (size_t b = 0; b < rr_reducer_buckets(run->reducer); b++) {
+        rr_owned owned = rr_reducer_owned(run->reducer, b);
+        memcpy(arena + owned.begin, state + owned.at, (owned.end - owned.begin) * sizeof *arena);
+    }
+}
+
+void rr_run_arena_to_state(const rr_run *run, const float *arena, float *state) {
+    for (size_t b = 0; b < rr_reducer_buckets(run->reducer); b++) {
+        rr_owned owned = rr_reducer_owned(run->reducer, b);
+        memcpy(state + owned.at, arena + owned.begin, (owned.end - owned.begin) * sizeof *state);
+    }
 }
