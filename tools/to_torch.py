@@ -165,6 +165,9 @@ def load(path):
     if "config" not in metadata or "embedding.weight" not in weights:
         raise ValueError(f"{path}: is not a checkpoint of a ringrnn model with an embedding")
     config = yaml.safe_load(metadata["config"])
+    if config["task"]["type"] != "lm":
+        raise ValueError(f"{path}: is a model for task {config['task']['type']}; only language models become a module here, "
+                         "the weights of others can be read with safetensors")
     model = Model(config["model"], {name: tuple(tensor.shape) for name, tensor in weights.items()})
     if model.head.weight is model.embedding.weight:
         weights["head.weight"] = weights["embedding.weight"]

@@ -129,20 +129,20 @@ static rr_status measure_size(contest *c, size_t bytes, size_t s) {
 static void print_size(const contest *c, size_t bytes, size_t s) {
     const double *medians = c->medians[s], *least = c->least[s];
     for (size_t a = 0; a < c->contestants; a++) {
-        rr_record record = {0};
+        rr_bench_record record = {0};
         if (!takes_part(c, a)) continue;
-        rr_record_text(&record, "bench", "allreduce");
-        rr_record_text(&record, "algorithm", name_of(c, a));
-        rr_record_number(&record, NULL, "world_size", (double)rr_comm_size(c->comm));
-        rr_record_number(&record, NULL, "nodes", (double)rr_comm_nodes(c->comm));
-        rr_record_number(&record, NULL, "bytes", (double)bytes);
-        rr_record_number(&record, NULL, "median_us", 1e6 * medians[a]);
-        rr_record_number(&record, NULL, "mpi_allreduce_median_us", 1e6 * medians[c->contestants - 1]);
-        rr_record_number(&record, NULL, "ratio", medians[c->contestants - 1] / medians[a]);
-        rr_record_number(&record, NULL, "least_us", 1e6 * least[a]);
-        rr_record_number(&record, NULL, "least_ratio", least[c->contestants - 1] / least[a]);
-        rr_record_number(&record, NULL, "gb_per_s", 1e-9 * (double)bytes / medians[a]);
-        rr_record_print(&record);
+        rr_bench_record_text(&record, "bench", "allreduce");
+        rr_bench_record_text(&record, "algorithm", name_of(c, a));
+        rr_bench_record_number(&record, NULL, "world_size", (double)rr_comm_size(c->comm));
+        rr_bench_record_number(&record, NULL, "nodes", (double)rr_comm_nodes(c->comm));
+        rr_bench_record_number(&record, NULL, "bytes", (double)bytes);
+        rr_bench_record_number(&record, NULL, "median_us", 1e6 * medians[a]);
+        rr_bench_record_number(&record, NULL, "mpi_allreduce_median_us", 1e6 * medians[c->contestants - 1]);
+        rr_bench_record_number(&record, NULL, "ratio", medians[c->contestants - 1] / medians[a]);
+        rr_bench_record_number(&record, NULL, "least_us", 1e6 * least[a]);
+        rr_bench_record_number(&record, NULL, "least_ratio", least[c->contestants - 1] / least[a]);
+        rr_bench_record_number(&record, NULL, "gb_per_s", 1e-9 * (double)bytes / medians[a]);
+        rr_bench_record_print(&record);
     }
 }
 

@@ -149,23 +149,24 @@ static rr_status check(size_t c, const product *p, const workspace *w) {
 static void print(const char *config, const product *p, size_t count, size_t turns, double *rates, double peak) {
     double medians[CONTESTANTS] = {0};
     for (size_t c = 0; c < count; c++) medians[c] = rr_median(&rates[c * turns], turns); /* sorted by it */
-    rr_record record = {0};
-    rr_record_text(&record, "bench", "gemm");
-    rr_record_text(&record, "config", config);
-    rr_record_text(&record, "product", p->name);
-    rr_record_text(&record, "kind", kind_names[p->kind]);
-    rr_record_text(&record, "isa", rr_isa_name(rr_isa_used()));
-    rr_record_number(&record, NULL, "rows", (double)p->M);
-    rr_record_number(&record, NULL, "columns", (double)p->N);
-    rr_record_number(&record, NULL, "depth", (double)p->K);
-    rr_record_number(&record, NULL, "turns", (double)turns);
-    for (size_t c = 0; c < count; c++) rr_record_number(&record, NULL, contestants[c].median, medians[c]);
+    rr_bench_record record = {0};
+    rr_bench_record_text(&record, "bench", "gemm");
+    rr_bench_record_text(&record, "config", config);
+    rr_bench_record_text(&record, "product", p->name);
+    rr_bench_record_text(&record, "kind", kind_names[p->kind]);
+    rr_bench_record_text(&record, "isa", rr_isa_name(rr_isa_used()));
+    rr_bench_record_number(&record, NULL, "rows", (double)p->M);
+    rr_bench_record_number(&record, NULL, "columns", (double)p->N);
+    rr_bench_record_number(&record, NULL, "depth", (double)p->K);
+    rr_bench_record_number(&record, NULL, "turns", (double)turns);
+    for (size_t c = 0; c < count; c++) rr_bench_record_number(&record, NULL, contestants[c].median, medians[c]);
     for (size_t c = 0; c < count; c++)
-        rr_record_number(&record, NULL, contestants[c].best, rates[c * turns + turns - 1]);
-    for (size_t c = 1; c < count; c++) rr_record_number(&record, NULL, contestants[c].ratio, medians[0] / medians[c]);
-    rr_record_number(&record, NULL, "fma_peak_gflops", peak);
-    rr_record_number(&record, NULL, "peak_fraction", medians[0] / peak);
-    rr_record_print(&record);
+        rr_bench_record_number(&record, NULL, contestants[c].best, rates[c * turns + turns - 1]);
+    for (size_t c = 1; c < count; c++)
+        rr_bench_record_number(&record, NULL, contestants[c].ratio, medians[0] / medians[c]);
+    rr_bench_record_number(&record, NULL, "fma_peak_gflops", peak);
+    rr_bench_record_number(&record, NULL, "peak_fraction", medians[0] / peak);
+    rr_bench_record_print(&record);
 }
 
 static rr_status contend(const char *config, const product *p, const workspace *w, size_t turns, double *rates) {

@@ -132,21 +132,21 @@ static double first_ready(const trace *t) {
 enum { STEP, EXPOSED, TOTAL, FIGURES };
 
 static void print(const rr_run *run, size_t turns, const double pass[2], double *figures) {
-    rr_record line = {0};
-    rr_record_text(&line, "bench", "overlap");
-    rr_record_text(&line, "config", run->options->config_path);
-    rr_record_text(&line, "computing", "waited for, as long as it took alone");
-    rr_record_number(&line, NULL, "world_size", (double)rr_comm_size(run->comm));
-    rr_record_number(&line, NULL, "nodes", (double)rr_comm_nodes(run->comm));
-    rr_record_text(&line, "allreduce", rr_reducer_algorithm(run->reducer));
-    rr_record_number(&line, NULL, "turns", (double)turns);
-    rr_record_number(&line, NULL, "compute_ms", 1e3 * pass[0]);
-    rr_record_number(&line, NULL, "hiding_ms", 1e3 * pass[1]);
-    rr_record_number(&line, NULL, "comm_total_ms", 1e3 * rr_median(figures + TOTAL * turns, turns));
-    rr_record_number(&line, NULL, "comm_exposed_ms", 1e3 * rr_median(figures + EXPOSED * turns, turns));
-    rr_record_number(&line, NULL, "comm_exposed_ms_min", 1e3 * figures[EXPOSED * turns]); /* sorted by it */
-    rr_record_number(&line, NULL, "step_ms", 1e3 * rr_median(figures + STEP * turns, turns));
-    rr_record_print(&line);
+    rr_bench_record line = {0};
+    rr_bench_record_text(&line, "bench", "overlap");
+    rr_bench_record_text(&line, "config", run->options->config_path);
+    rr_bench_record_text(&line, "computing", "waited for, as long as it took alone");
+    rr_bench_record_number(&line, NULL, "world_size", (double)rr_comm_size(run->comm));
+    rr_bench_record_number(&line, NULL, "nodes", (double)rr_comm_nodes(run->comm));
+    rr_bench_record_text(&line, "allreduce", rr_reducer_algorithm(run->reducer));
+    rr_bench_record_number(&line, NULL, "turns", (double)turns);
+    rr_bench_record_number(&line, NULL, "compute_ms", 1e3 * pass[0]);
+    rr_bench_record_number(&line, NULL, "hiding_ms", 1e3 * pass[1]);
+    rr_bench_record_number(&line, NULL, "comm_total_ms", 1e3 * rr_median(figures + TOTAL * turns, turns));
+    rr_bench_record_number(&line, NULL, "comm_exposed_ms", 1e3 * rr_median(figures + EXPOSED * turns, turns));
+    rr_bench_record_number(&line, NULL, "comm_exposed_ms_min", 1e3 * figures[EXPOSED * turns]); /* sorted by it */
+    rr_bench_record_number(&line, NULL, "step_ms", 1e3 * rr_median(figures + STEP * turns, turns));
+    rr_bench_record_print(&line);
 }
 
 /* figures: [FIGURES, turns], of the slowest rank. */

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static void add(rr_record *record, const char *group, const char *name, const char *text, double number) {
-    if (record->count == RR_RECORD_FIELDS) abort(); /* a field too many was written into the program */
+static void add(rr_bench_record *record, const char *group, const char *name, const char *text, double number) {
+    if (record->count == RR_BENCH_RECORD_FIELDS) abort(); /* a field too many was written into the program */
     size_t at = record->count++;
     record->fields[at].group = group;
     record->fields[at].name = name;
@@ -15,9 +15,11 @@ static void add(rr_record *record, const char *group, const char *name, const ch
     record->fields[at].number = number;
 }
 
-void rr_record_text(rr_record *record, const char *name, const char *text) { add(record, NULL, name, text, 0); }
+void rr_bench_record_text(rr_bench_record *record, const char *name, const char *text) {
+    add(record, NULL, name, text, 0);
+}
 
-void rr_record_number(rr_record *record, const char *group, const char *name, double value) {
+void rr_bench_record_number(rr_bench_record *record, const char *group, const char *name, double value) {
     add(record, group, name, NULL, value);
 }
 
@@ -35,7 +37,7 @@ static void put_string(const char *text, rr_buffer *out) {
 
 static bool is_whole(double value) { return fabs(value) < 1e15 && value == floor(value); }
 
-void rr_record_json(const rr_record *record, rr_buffer *out) {
+void rr_bench_record_json(const rr_bench_record *record, rr_buffer *out) {
     const char *group = NULL;
     rr_buffer_puts(out, "{");
     for (size_t i = 0; i < record->count; i++) {
@@ -60,7 +62,7 @@ void rr_record_json(const rr_record *record, rr_buffer *out) {
     rr_buffer_puts(out, group != NULL ? "}}\n" : "}\n");
 }
 
-static void print_lines(const rr_record *record) {
+static void print_lines(const rr_bench_record *record) {
     for (size_t i = 0; i < record->count; i++) {
         const char *group = record->fields[i].group;
         char name[96];
@@ -75,12 +77,12 @@ static void print_lines(const rr_record *record) {
     printf("\n");
 }
 
-void rr_record_print(const rr_record *record) {
+void rr_bench_record_print(const rr_bench_record *record) {
     if (isatty(STDOUT_FILENO) && getenv("OMPI_COMM_WORLD_SIZE") == NULL) { /* mpirun gives a terminal of its own */
         print_lines(record);
     } else {
         rr_buffer text = {0};
-        rr_record_json(record, &text);
+        rr_bench_record_json(record, &text);
         fputs(rr_buffer_text(&text), stdout);
         rr_buffer_free(&text);
     }

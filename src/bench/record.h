@@ -7,27 +7,27 @@
 
 #include "base/buffer.h"
 
-enum { RR_RECORD_FIELDS = 64 };
+enum { RR_BENCH_RECORD_FIELDS = 64 };
 
-typedef struct rr_record {
+typedef struct rr_bench_record {
     struct {
         const char *group; /* name of the object that it stands in, or NULL */
         const char *name;
         const char *text; /* NULL: number */
         double number;
-    } fields[RR_RECORD_FIELDS];
+    } fields[RR_BENCH_RECORD_FIELDS];
     size_t count;
-} rr_record;
+} rr_bench_record;
 
 /** Strings and names are borrowed until the record is printed. */
-void rr_record_text(rr_record *record, const char *name, const char *text);
-void rr_record_number(rr_record *record, const char *group, const char *name, double value);
+void rr_bench_record_text(rr_bench_record *record, const char *name, const char *text);
+void rr_bench_record_number(rr_bench_record *record, const char *group, const char *name, double value);
 
 /** Appends the JSON object in one line, with a newline; numbers that are not finite are null. */
-void rr_record_json(const rr_record *record, rr_buffer *out);
+void rr_bench_record_json(const rr_bench_record *record, rr_buffer *out);
 
 /** Prints to stdout: JSON, or on a terminal `name  value` lines. */
-void rr_record_print(const rr_record *record);
+void rr_bench_record_print(const rr_bench_record *record);
 
 /** The median of values, which are sorted in place; NAN of none. */
 double rr_median(double *values, size_t count);

@@ -16,28 +16,28 @@ typedef struct series {
 } series;
 
 static void print(const rr_bench_options *options, const series *mode, size_t ranks, size_t nodes, const rr_steps *s) {
-    rr_record record = {0};
-    double tokens_per_s = s->targets_per_step / s->median_s, speedup = tokens_per_s / mode->tokens_per_s;
+    rr_bench_record record = {0};
+    double tokens_per_s = s->tokens_per_step / s->median_s, speedup = tokens_per_s / mode->tokens_per_s;
     double wait_s = s->phases[RR_PHASE_WAIT];
-    rr_record_text(&record, "bench", "scaling");
-    rr_record_text(&record, "mode", mode->mode);
-    rr_record_text(&record, "config", options->train.config_path);
-    rr_record_text(&record, "cell", s->cell);
-    rr_record_number(&record, NULL, "world_size", (double)ranks);
-    rr_record_number(&record, NULL, "nodes", (double)nodes);
-    rr_record_number(&record, NULL, "threads_per_rank", (double)s->threads);
-    rr_record_number(&record, NULL, "global_batch_size", (double)s->global_batch_size);
-    rr_record_number(&record, NULL, "steps", (double)s->steps);
-    rr_record_number(&record, NULL, "step_ms", 1e3 * s->median_s);
-    rr_record_number(&record, NULL, "step_ms_min", 1e3 * s->least_s);
-    rr_record_number(&record, NULL, "tokens_per_s", tokens_per_s);
-    rr_record_number(&record, NULL, "speedup", speedup);
-    rr_record_number(&record, NULL, "efficiency", speedup / (double)ranks);
-    rr_record_number(&record, NULL, "compute_ms", 1e3 * (s->mean_s - s->exposed_s - wait_s));
-    rr_record_number(&record, NULL, "comm_exposed_ms", 1e3 * s->exposed_s);
-    rr_record_number(&record, NULL, "comm_hidden_ms", 1e3 * s->hidden_s);
-    rr_record_number(&record, NULL, "wait_ms", 1e3 * wait_s);
-    rr_record_print(&record);
+    rr_bench_record_text(&record, "bench", "scaling");
+    rr_bench_record_text(&record, "mode", mode->mode);
+    rr_bench_record_text(&record, "config", options->train.config_path);
+    rr_bench_record_text(&record, "cell", s->cell);
+    rr_bench_record_number(&record, NULL, "world_size", (double)ranks);
+    rr_bench_record_number(&record, NULL, "nodes", (double)nodes);
+    rr_bench_record_number(&record, NULL, "threads_per_rank", (double)s->threads);
+    rr_bench_record_number(&record, NULL, "global_batch_size", (double)s->global_batch_size);
+    rr_bench_record_number(&record, NULL, "steps", (double)s->steps);
+    rr_bench_record_number(&record, NULL, "step_ms", 1e3 * s->median_s);
+    rr_bench_record_number(&record, NULL, "step_ms_min", 1e3 * s->least_s);
+    rr_bench_record_number(&record, NULL, "tokens_per_s", tokens_per_s);
+    rr_bench_record_number(&record, NULL, "speedup", speedup);
+    rr_bench_record_number(&record, NULL, "efficiency", speedup / (double)ranks);
+    rr_bench_record_number(&record, NULL, "compute_ms", 1e3 * (s->mean_s - s->exposed_s - wait_s));
+    rr_bench_record_number(&record, NULL, "comm_exposed_ms", 1e3 * s->exposed_s);
+    rr_bench_record_number(&record, NULL, "comm_hidden_ms", 1e3 * s->hidden_s);
+    rr_bench_record_number(&record, NULL, "wait_ms", 1e3 * wait_s);
+    rr_bench_record_print(&record);
     fflush(stdout);
 }
 
@@ -81,7 +81,7 @@ static rr_status bench(const rr_bench_options *options, rr_comm *comm) {
             if (!modes[m].weak && ranks > 1 && batch < ranks) continue; /* ranks without a row */
             RR_TRY(measure(options, comm, ranks, modes[m].weak ? batch * ranks : 0, &steps, &nodes));
             if (ranks == 1) {
-                double known[2] = {(double)steps.global_batch_size, steps.targets_per_step / steps.median_s};
+                double known[2] = {(double)steps.global_batch_size, steps.tokens_per_step / steps.median_s};
                 if (rr_comm_rank(comm) != 0) known[0] = known[1] = 0;
                 RR_TRY(rr_comm_max_doubles(comm, known, 2));
                 batch = (size_t)known[0];

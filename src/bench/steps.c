@@ -73,7 +73,7 @@ rr_status rr_bench_steps(const rr_bench_options *options, rr_comm *comm, rr_step
     rr_status status = rr_run_open_synthetic(&options->train, comm, SYNTHETIC_STEPS, &run);
     if (status == RR_OK) status = measure(&run, options->steps, out);
     if (status == RR_OK) {
-        out->targets_per_step = run.task->ops->cost(run.task).targets_per_step;
+        out->tokens_per_step = run.task->ops->cost(run.task).tokens_per_step;
         out->params = rr_params_scalars(&run.task->params);
         out->global_batch_size = run.settings.train.global_batch_size;
         out->threads = run.settings.dist.threads_per_rank;

@@ -11,7 +11,7 @@ typedef struct rr_steps {
     double exposed_s, hidden_s;       /* communication, mean, of the rank with most */
     double phases[RR_PHASE_COUNT];    /* mean seconds a step, of this rank */
     double peak_gflops, copy_gb_s;    /* of the slowest rank */
-    double targets_per_step;
+    double tokens_per_step;
     size_t params, global_batch_size, threads;
     const char *cell;
     rr_roofline roofline;

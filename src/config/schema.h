@@ -11,16 +11,17 @@
 typedef struct rr_config rr_config;
 
 typedef enum rr_key_type {
-    RR_KEY_BOOL,   /* bool */
-    RR_KEY_SIZE,   /* size_t; decimal, or with a suffix k, M, G (powers of ten) */
-    RR_KEY_SEED,   /* uint64_t */
-    RR_KEY_FLOAT,  /* double */
-    RR_KEY_STRING, /* const char * */
-    RR_KEY_PATH,   /* const char *, ${VAR} expanded */
-    RR_KEY_PATHS,  /* rr_paths: one path or a sequence of them, ${VAR} expanded, shell patterns kept as they are */
-    RR_KEY_ENUM,   /* int: index in choices */
-    RR_KEY_FLOATS, /* rr_floats: a YAML sequence of numbers */
-    RR_KEY_SIZES   /* rr_sizes: a YAML sequence of whole numbers */
+    RR_KEY_BOOL,    /* bool */
+    RR_KEY_SIZE,    /* size_t; decimal, or with a suffix k, M, G (powers of ten) */
+    RR_KEY_SEED,    /* uint64_t */
+    RR_KEY_FLOAT,   /* double */
+    RR_KEY_STRING,  /* const char * */
+    RR_KEY_PATH,    /* const char *, ${VAR} expanded */
+    RR_KEY_PATHS,   /* rr_paths: one path or a sequence of them, ${VAR} expanded, shell patterns kept as they are */
+    RR_KEY_STRINGS, /* rr_paths: one string or a sequence of them, kept as they are */
+    RR_KEY_ENUM,    /* int: index in choices */
+    RR_KEY_FLOATS,  /* rr_floats: a YAML sequence of numbers */
+    RR_KEY_SIZES    /* rr_sizes: a YAML sequence of whole numbers */
 } rr_key_type;
 
 typedef struct rr_floats {

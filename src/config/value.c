@@ -58,6 +58,9 @@ void rr_value_allowed(const rr_key *key, rr_buffer *out) {
     case RR_KEY_PATHS:
         rr_buffer_puts(out, "a path, or a list of paths and patterns");
         break;
+    case RR_KEY_STRINGS:
+        rr_buffer_puts(out, "a string, or a list of strings");
+        break;
     case RR_KEY_FLOATS:
         rr_buffer_puts(out, "a list of numbers");
         break;
@@ -258,11 +261,28 @@ static rr_status read_scalar(rr_config *config, const rr_key *key, const rr_node
     }
 }
 
+static rr_key_type element_type(rr_key_type list) {
+    switch (list) {
+    case RR_KEY_FLOATS:
+        return RR_KEY_FLOAT;
+    case RR_KEY_SIZES:
+        return RR_KEY_SIZE;
+    case RR_KEY_STRINGS:
+        return RR_KEY_STRING;
+    default:
+        return RR_KEY_PATH;
+    }
+}
+
+static bool is_list(rr_key_type type) {
+    return type == RR_KEY_FLOATS || type == RR_KEY_SIZES || type == RR_KEY_PATHS || type == RR_KEY_STRINGS;
+}
+
 static rr_status read_sequence(rr_config *config, const rr_key *key, const rr_node *node, void *field,
                                rr_buffer *text) {
     rr_node single_list = {.kind = RR_NODE_SEQUENCE, .count = 1};
     rr_entry single = {.value = (rr_node *)(uintptr_t)node};
-    if (key->type == RR_KEY_PATHS && node->kind == RR_NODE_SCALAR) {
+    if ((key->type == RR_KEY_PATHS || key->type == RR_KEY_STRINGS) && node->kind == RR_NODE_SCALAR) {
         single_list.entries = &single;
         node = &single_list;
     }
@@ -274,7 +294,7 @@ static rr_status read_sequence(rr_config *config, const rr_key *key, const rr_no
     RR_TRY(rr_config_own(config, values));
     rr_key element = *key;
     element.word = NULL;
-    element.type = key->type == RR_KEY_FLOATS ? RR_KEY_FLOAT : key->type == RR_KEY_SIZES ? RR_KEY_SIZE : RR_KEY_PATH;
+    element.type = element_type(key->type);
     rr_buffer_puts(text, "[");
     for (size_t i = 0; i < node->count; i++) {
         const rr_node *item = node->entries[i].value;
@@ -315,7 +335,6 @@ static void store_word(const rr_key *key, void *field) {
 }
 
 rr_status rr_value_read(rr_config *config, const rr_key *key, const rr_node *node, void *field, rr_buffer *text) {
-    bool list = key->type == RR_KEY_FLOATS || key->type == RR_KEY_SIZES || key->type == RR_KEY_PATHS;
     if (node->kind == RR_NODE_SCALAR && !node->quoted) {
         const char *value = node->text[0] == 0 || strcmp(node->text, "~") == 0 ? "null" : node->text;
         if (key->word != NULL && strcmp(value, key->word) == 0) {
@@ -325,7 +344,7 @@ rr_status rr_value_read(rr_config *config, const rr_key *key, const rr_node *nod
         }
         if (strcmp(value, "null") == 0) return wrong(key, "nothing");
     }
-    if (list) return read_sequence(config, key, node, field, text);
+    if (is_list(key->type)) return read_sequence(config, key, node, field, text);
     if (node->kind != RR_NODE_SCALAR) return wrong(key, node->kind == RR_NODE_SEQUENCE ? "a list" : "a mapping");
     return read_scalar(config, key, node, field, text);
 }

@@ -15,7 +15,7 @@ struct rr_model {
     rr_model_config model_config;
     rr_task *task;
     rr_arena values, activations;
-    size_t rows; /* planned for */
+    size_t rows, taken; /* planned for */
 };
 
 enum { STEPS = 64, PREDICTED_ROWS = 64 };
@@ -41,7 +41,7 @@ static rr_status open_task(rr_model *model) {
 
 /* Memory for so many rows at a time. */
 static rr_status plan(rr_model *model, size_t rows) {
-    if (model->rows == rows) return RR_OK;
+    if (model->rows == rows && model->taken == model->task->taken) return RR_OK;
     rr_arena measure = {0};
     rr_arena_release(&model->activations);
     model->rows = 0;
@@ -50,6 +50,7 @@ static rr_status plan(rr_model *model, size_t rows) {
     model->task->ops->plan(model->task, &model->activations, rows, 0, 0, false);
     rr_params_changed(&model->task->params); /* what was packed lay there, too */
     model->rows = rows;
+    model->taken = model->task->taken;
     return RR_OK;
 }
 
@@ -110,12 +111,13 @@ rr_status rr_model_predict(rr_model *model, const rr_prediction *wanted) {
     const rr_task_ops *ops = model->task->ops;
     rr_status status = RR_OK;
     if (ops->predict == NULL) return rr_fail(RR_ERR_INPUT, "a model for task %s predicts nothing", ops->name);
-    RR_TRY(plan(model, PREDICTED_ROWS));
     rr_text *texts = calloc(wanted->count + 1, sizeof *texts);
     rr_buffer *lines = calloc(wanted->count + 1, sizeof *lines);
     if (texts == NULL || lines == NULL) status = rr_fail(RR_ERR_NOMEM, "no memory for %zu texts", wanted->count);
     for (size_t i = 0; i < wanted->count && status == RR_OK; i++)
         texts[i] = (rr_text){wanted->texts[i], wanted->lengths[i], wanted->names != NULL ? wanted->names[i] : "text"};
+    if (status == RR_OK && ops->take != NULL) status = ops->take(model->task, texts, wanted->count);
+    if (status == RR_OK) status = plan(model, PREDICTED_ROWS);
     if (status == RR_OK) status = ops->predict(model->task, texts, wanted->count, lines);
     for (size_t i = 0; i < wanted->count && lines != NULL; i++) {
         if (status == RR_OK && lines[i].failed) status = rr_fail(RR_ERR_NOMEM, "no memory for predictions");

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
+
 typedef struct rr_sequence {
     size_t steps;           /* T: the longest length */
     size_t rows;            /* B */
@@ -21,5 +23,16 @@ typedef struct rr_sequence {
 
 /** Fills active [T] and offset [T + 1] from lengths [rows] (sorted, longest first, each >= 1). T = lengths[0]. */
 void rr_sequence_fill(const size_t *lengths, size_t rows, size_t *active, size_t *offset);
+
+/** Memory that describes a batch: the caller fills lengths (sorted, longest first, each >= 1) and row_id. */
+typedef struct rr_sequence_room {
+    size_t *active, *offset, *lengths; /* [max_steps], [max_steps + 1], [max_rows] */
+    uint64_t *row_id;                  /* [max_rows] */
+} rr_sequence_room;
+
+void rr_sequence_room_plan(rr_sequence_room *room, rr_arena *arena, size_t max_steps, size_t max_rows);
+
+/** The batch of the first `rows` lengths. rows 0: nothing but zeros. */
+rr_sequence rr_sequence_of(rr_sequence_room *room, size_t rows);
 
 #endif

@@ -6,11 +6,7 @@
 
 #include "base/profile.h"
 #include "data/synthetic.h"
-#include "math/pointwise.h"
 #include "task/lm_model.h"
-
-/* Logits are made, turned into gradients and used up in blocks of rows, so that no [T * B, V] array exists. */
-enum { LOGITS_BYTES = 32 << 20, LEAST_HEAD_ROWS = 16 };
 
 static const rr_key keys[] = {
     {.name = "unit",
@@ -58,12 +54,12 @@ static rr_status declare(rr_lm *lm) {
     lm->state_size = rr_rnn_state_size(lm->rnn);
     rr_params *params = &lm->base.params;
     if (!model->tie_weights)
-        RR_TRY(rr_linear_declare(&lm->head, params, "head", model->hidden_size, vocab_size, true, (size_t)-1));
+        RR_TRY(rr_softmax_head_declare(&lm->head, params, "head", model->hidden_size, vocab_size, (size_t)-1));
     RR_TRY(rr_rnn_declare(lm->rnn, params, "rnn"));
     RR_TRY(rr_embedding_declare(&lm->embedding, params, "embedding", vocab_size, model->embedding_size));
     if (model->tie_weights)
         RR_TRY(
-            rr_linear_declare(&lm->head, params, "head", model->hidden_size, vocab_size, true, lm->embedding.weight));
+            rr_softmax_head_declare(&lm->head, params, "head", model->hidden_size, vocab_size, lm->embedding.weight));
     return RR_OK;
 }
 
@@ -133,10 +129,7 @@ static rr_status create(const rr_task_setup *setup, rr_task **out) {
 static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin, size_t end, bool training) {
     rr_lm *lm = self(task);
     if (micro_rows == 0) micro_rows = 1;
-    size_t total = lm->bptt * micro_rows, classes = lm->head.out_size, hidden = lm->model.hidden_size;
-    size_t head_rows = LOGITS_BYTES / (classes * sizeof(float));
-    if (head_rows < LEAST_HEAD_ROWS) head_rows = LEAST_HEAD_ROWS;
-    lm->head_rows = head_rows < total ? head_rows : total;
+    size_t total = lm->bptt * micro_rows, hidden = lm->model.hidden_size;
     lm->micro_rows = micro_rows;
     lm->begin = begin;
     lm->end = end;
@@ -146,7 +139,6 @@ static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin
     lm->dembedded = training ? rr_arena_floats(arena, total * lm->model.embedding_size) : NULL;
     lm->top = rr_arena_floats(arena, total * hidden);
     lm->dtop = training ? rr_arena_floats(arena, total * hidden) : NULL;
-    lm->logits = rr_arena_floats(arena, lm->head_rows * classes);
     lm->nll = rr_arena_take(arena, total * sizeof(double));
     lm->state = rr_arena_floats(arena, micro_rows * lm->state_size);
     lm->carry = rr_arena_floats(arena, (end - begin) * lm->state_size);
@@ -156,7 +148,7 @@ static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin
     lm->offset = rr_arena_take(arena, (lm->bptt + 1) * sizeof(size_t));
     lm->lengths = rr_arena_take(arena, micro_rows * sizeof(size_t));
     lm->row_id = rr_arena_take(arena, micro_rows * sizeof(uint64_t));
-    rr_linear_plan(&lm->head, arena, lm->team, lm->head_rows, training);
+    rr_softmax_head_plan(&lm->head, arena, lm->team, total, training);
     rr_rnn_plan(lm->rnn, arena, total, lm->bptt, micro_rows, training);
 }
 
@@ -189,6 +181,7 @@ static rr_status load(rr_task *task, const rr_position *position, size_t begin, 
         memset(lm->carry, 0, (lm->end - lm->begin) * lm->state_size * sizeof *lm->carry);
     *count = (rr_loss_count){.targets = 0, .rows = (double)(end - begin)};
     for (size_t row = begin; row < end; row++) count->targets += (double)rr_streams_pairs(streams, lm->window, row);
+    count->tokens = count->targets;
     return RR_OK;
 }
 
@@ -235,40 +228,16 @@ static void forward(rr_lm *lm, const rr_streams *streams, size_t window, size_t 
     rr_lm_forward(lm, sequence, carry, carry_out, dropout, hooks);
 }
 
-typedef struct loss_block {
-    rr_lm *lm;
-    size_t first, rows;
-    float scale;
-} loss_block;
-
-static void loss_share(void *ctx, size_t thread, size_t threads) {
-    const loss_block *block = ctx;
-    const rr_lm *lm = block->lm;
-    rr_share share = rr_share_of(block->rows, thread, threads);
-    size_t classes = lm->head.out_size, at = block->first + share.first;
-    rr_softmax_nll(share.end - share.first, classes, lm->logits + share.first * classes, classes, lm->targets + at,
-                   block->scale, lm->nll + at);
-}
-
 void rr_lm_head(rr_lm *lm, size_t total, float scale, const rr_hooks *hooks) {
-    const rr_params *params = &lm->base.params;
-    size_t hidden = lm->model.hidden_size;
-    rr_phase outer = rr_profile_enter(RR_PHASE_HEAD);
-    for (size_t first = 0; first < total; first += lm->head_rows) {
-        size_t rows = total - first < lm->head_rows ? total - first : lm->head_rows;
-        const float *x = lm->top + first * hidden;
-        rr_linear_forward(&lm->head, params, rows, x, lm->logits, hooks);
-        rr_profile_enter(RR_PHASE_LOSS);
-        rr_team_run(lm->team, loss_share, &(loss_block){lm, first, rows, scale});
-        rr_profile_enter(RR_PHASE_HEAD);
-        if (scale != 0) {
-            rr_hooks_tick(hooks);
-            rr_linear_backward(&lm->head, params, rows, x, lm->logits, false, lm->dtop + first * hidden,
-                               first + rows == total && !lm->model.tie_weights, hooks);
-        }
-        rr_hooks_tick(hooks);
-    }
-    rr_profile_enter(outer);
+    rr_softmax_head_run(&lm->head, &lm->base.params,
+                        &(rr_softmax_rows){.count = total,
+                                           .x = lm->top,
+                                           .targets = lm->targets,
+                                           .scale = scale,
+                                           .last = !lm->model.tie_weights,
+                                           .dx = lm->dtop,
+                                           .nll = lm->nll},
+                        hooks);
 }
 
 static rr_status train(rr_task *task, size_t begin, size_t end, float scale, const rr_dropout *dropout,
@@ -288,7 +257,7 @@ static rr_status train(rr_task *task, size_t begin, size_t end, float scale, con
     rr_lm_head(lm, sequence.total, scale, hooks);
     for (size_t i = 0; i < sequence.total; i++) *loss += lm->nll[i];
 
-    if (!lm->model.tie_weights) rr_hooks_ready(hooks, rr_param_end(params, lm->head.bias));
+    if (!lm->model.tie_weights) rr_hooks_ready(hooks, rr_param_end(params, lm->head.linear.bias));
     rr_dropout_apply(dropout, (uint32_t)lm->model.num_layers, (float)lm->model.dropout_output, &sequence,
                      lm->model.hidden_size, lm->dtop, lm->dtop);
     rr_rnn_backward(lm->rnn, params, &sequence, lm->embedded, lm->dtop, NULL, lm->dembedded, NULL, hooks);
@@ -322,13 +291,18 @@ static void carry_write(rr_task *task, size_t row, const float *values) {
 
 static size_t eval_units(const rr_task *task, rr_split split) { return self_const(task)->streams[split].rows; }
 
-enum { SUM_NLL, SUM_TARGETS };
+enum { SUM_NLL, SUM_TARGETS, SUMS };
+
+static size_t outcome_size(const rr_task *task) {
+    (void)task;
+    return SUMS;
+}
 
 static rr_status evaluate(rr_task *task, rr_split split, size_t begin, size_t end, const rr_hooks *hooks,
-                          double (*sums)[RR_TASK_SUMS]) {
+                          double *sums) {
     rr_lm *lm = self(task);
     const rr_streams *streams = &lm->streams[split];
-    memset(sums, 0, (end - begin) * sizeof *sums);
+    memset(sums, 0, (end - begin) * SUMS * sizeof *sums);
     for (size_t first = begin; first < end; first += lm->micro_rows) {
         size_t last = first + lm->micro_rows < end ? first + lm->micro_rows : end;
         memset(lm->eval_carry, 0, (last - first) * lm->state_size * sizeof *lm->eval_carry);
@@ -339,7 +313,7 @@ static rr_status evaluate(rr_task *task, rr_split split, size_t begin, size_t en
             rr_lm_head(lm, sequence.total, 0, hooks);
             for (size_t t = 0; t < sequence.steps; t++)
                 for (size_t row = 0; row < sequence.active[t]; row++) {
-                    double *sum = sums[first - begin + row];
+                    double *sum = sums + (first - begin + row) * SUMS;
                     sum[SUM_NLL] += lm->nll[sequence.offset[t] + row];
                     sum[SUM_TARGETS] += 1;
                 }
@@ -355,18 +329,23 @@ static size_t train_metrics(const rr_task *task, double loss, rr_metric *out) {
     return count;
 }
 
-static size_t floors(const rr_task *task, rr_split split, rr_metric out[RR_TASK_METRICS]) {
+static size_t floors(const rr_task *task, rr_split split, rr_floor out[RR_TASK_METRICS]) {
     const rr_lm_floor *floor = &self_const(task)->floors[split];
     size_t count = 0;
-    if (!isnan(floor->unigram)) out[count++] = (rr_metric){"unigram", floor->unigram};
-    if (!isnan(floor->bigram)) out[count++] = (rr_metric){"bigram", floor->bigram};
+    if (!isnan(floor->unigram)) out[count++] = (rr_floor){"unigram counts", "loss", floor->unigram};
+    if (!isnan(floor->bigram)) out[count++] = (rr_floor){"bigram counts", "loss", floor->bigram};
     return count;
 }
 
-static size_t metrics(const rr_task *task, const double sums[RR_TASK_SUMS], rr_metric out[RR_TASK_METRICS]) {
-    double loss = sums[SUM_NLL] / sums[SUM_TARGETS];
-    out[0] = (rr_metric){"loss", loss};
-    return 1 + train_metrics(task, loss, out + 1);
+/* Added in order of the units: the result does not depend on the number of ranks. */
+static size_t metrics(const rr_task *task, const double *sums, size_t units, rr_metric out[RR_TASK_METRICS]) {
+    double nll = 0, targets = 0;
+    for (size_t unit = 0; unit < units; unit++) {
+        nll += sums[unit * SUMS + SUM_NLL];
+        targets += sums[unit * SUMS + SUM_TARGETS];
+    }
+    out[0] = (rr_metric){"loss", nll / targets};
+    return 1 + train_metrics(task, nll / targets, out + 1);
 }
 
 static rr_status vocab_json(const rr_task *task, rr_buffer *out) {
@@ -379,9 +358,10 @@ static rr_task_cost cost(const rr_task *task) {
                         .input_size = lm->model.embedding_size,
                         .hidden_size = lm->model.hidden_size,
                         .num_layers = lm->model.num_layers};
-    return (rr_task_cost){.macs_per_target =
-                              rr_rnn_macs_per_token(&spec) + (double)lm->head.in_size * (double)lm->head.out_size,
-                          .targets_per_step = (double)lm->global_batch_size * (double)lm->bptt};
+    return (rr_task_cost){.macs_per_target = rr_rnn_macs_per_token(&spec) +
+                                             (double)lm->head.linear.in_size * (double)lm->head.linear.out_size,
+                          .targets_per_step = (double)lm->global_batch_size * (double)lm->bptt,
+                          .tokens_per_step = (double)lm->global_batch_size * (double)lm->bptt};
 }
 
 static void describe(const rr_task *task, rr_buffer *out) {
@@ -409,7 +389,7 @@ void rr_lm_next(rr_lm *lm, int32_t token, float *state, float *logits) {
         .steps = 1, .rows = 1, .total = 1, .active = &one, .offset = offset, .lengths = &one, .row_id = &row_id};
     rr_embedding_forward(&lm->embedding, &lm->base.params, &token, 1, lm->embedded);
     const float *y = rr_rnn_forward(lm->rnn, &lm->base.params, &sequence, lm->embedded, state, state, NULL, NULL);
-    rr_linear_forward(&lm->head, &lm->base.params, 1, y, logits, NULL);
+    rr_linear_forward(&lm->head.linear, &lm->base.params, 1, y, logits, NULL);
 }
 
 const rr_task_ops rr_task_lm = {
@@ -427,6 +407,7 @@ const rr_task_ops rr_task_lm = {
     .carry_read = carry_read,
     .carry_write = carry_write,
     .eval_units = eval_units,
+    .outcome_size = outcome_size,
     .evaluate = evaluate,
     .metrics = metrics,
     .floors = floors,

@@ -40,7 +40,7 @@ rr_status rr_lm_generate(rr_task *task, const rr_generate_options *options) {
     rr_buffer text = {0};
     const char *words = options->prompt != NULL ? options->prompt : "";
     status = encode_prompt(lm, words, strlen(words), &prompt);
-    if (status == RR_OK) status = rr_sampler_create(lm->head.out_size, &sampler);
+    if (status == RR_OK) status = rr_sampler_create(lm->head.linear.out_size, &sampler);
     if (status != RR_OK) goto free_all;
 
     /* The prompt is echoed as it was given; unknown tokens are fed as <unk>. */
@@ -49,12 +49,12 @@ rr_status rr_lm_generate(rr_task *task, const rr_generate_options *options) {
 
     float *state = lm->eval_carry;
     memset(state, 0, lm->state_size * sizeof *state);
-    rr_lm_next(lm, rr_lm_start_token(lm), state, lm->logits);
-    for (size_t i = 0; i < prompt.count; i++) rr_lm_next(lm, prompt.ids[i], state, lm->logits);
+    rr_lm_next(lm, rr_lm_start_token(lm), state, lm->head.logits);
+    for (size_t i = 0; i < prompt.count; i++) rr_lm_next(lm, prompt.ids[i], state, lm->head.logits);
     for (size_t i = 0; i < options->max_tokens; i++) {
-        int32_t token = rr_sample(&sampler, lm->logits, options, i, rr_vocab_unk(lm->corpus.vocab));
+        int32_t token = rr_sample(&sampler, lm->head.logits, options, i, rr_vocab_unk(lm->corpus.vocab));
         emit_token(lm, token, &text, options);
-        if (i + 1 < options->max_tokens) rr_lm_next(lm, token, state, lm->logits);
+        if (i + 1 < options->max_tokens) rr_lm_next(lm, token, state, lm->head.logits);
     }
 free_all:
     rr_tokens_free(&prompt);
@@ -73,8 +73,9 @@ rr_status rr_lm_score(rr_task *task, const char *text, size_t length, double *nl
         memset(state, 0, lm->state_size * sizeof *state);
         for (size_t i = 0; i + 1 < ids.count; i++) {
             double token_nll;
-            rr_lm_next(lm, ids.ids[i], state, lm->logits);
-            rr_softmax_nll(1, lm->head.out_size, lm->logits, lm->head.out_size, &ids.ids[i + 1], 0, &token_nll);
+            rr_lm_next(lm, ids.ids[i], state, lm->head.logits);
+            rr_softmax_nll(1, lm->head.linear.out_size, lm->head.logits, lm->head.linear.out_size, &ids.ids[i + 1], 0,
+                           &token_nll);
             sum += token_nll;
         }
         *nll = sum;

@@ -4,8 +4,8 @@
 
 #include "data/streams.h"
 #include "nn/embedding.h"
-#include "nn/linear.h"
 #include "nn/rnn.h"
+#include "nn/softmax_head.h"
 #include "task/lm_floor.h"
 #include "task/task.h"
 
@@ -28,20 +28,18 @@ typedef struct rr_lm {
     /* Layers; the dropout sites are numbered from the bottom: embedding 0, recurrent layers 1 .. L - 1, output L. */
     rr_embedding embedding;
     rr_rnn *rnn;
-    rr_linear head;
+    rr_softmax_head head;
 
     /* What plan took. N = bptt * micro_rows packed rows at most. */
     size_t micro_rows;
     size_t begin, end;                 /* rows of the global batch whose state is carried here */
     size_t state_size;                 /* floats of one row's state */
-    size_t head_rows;                  /* rows of logits that are held at a time */
     int32_t *inputs;                   /* [N] */
     int32_t *targets;                  /* [N] */
     float *embedded;                   /* [N, E] */
     float *dembedded;                  /* [N, E], training only */
     float *top;                        /* [N, H], after dropout */
     float *dtop;                       /* [N, H], training only */
-    float *logits;                     /* [head_rows, V] */
     double *nll;                       /* [N] */
     float *state;                      /* [states, L, micro_rows, H]: as the layers want it */
     float *carry;                      /* [end - begin, state_size]: the state that this step starts from */
@@ -67,7 +65,7 @@ void rr_lm_forward(rr_lm *lm, const rr_sequence *sequence, const float *carry, f
                    const rr_dropout *dropout, const rr_hooks *hooks);
 
 /**
- * Head and loss over lm->top [total, H], in blocks of rows: lm->nll [total] of lm->targets; with scale not 0 also the
+ * Head and loss over lm->top [total, H]: lm->nll [total] of lm->targets; with scale not 0 also the
  * gradients of the head and lm->dtop.
  */
 void rr_lm_head(rr_lm *lm, size_t total, float scale, const rr_hooks *hooks);

@@ -1,8 +1,11 @@
 #include "task/task.h"
 
+#include <string.h>
+
+#include "task/classify.h"
 #include "task/lm.h"
 
-const rr_task_ops *const rr_tasks[] = {&rr_task_lm};
+const rr_task_ops *const rr_tasks[] = {&rr_task_lm, &rr_task_classify};
 const size_t rr_task_count = sizeof rr_tasks / sizeof *rr_tasks;
 
 static const char *variant_name(size_t index) { return rr_tasks[index]->name; }
@@ -24,3 +27,28 @@ const rr_section rr_task_section = {
     .variant_help = variant_help,
     .variant_keys = variant_keys,
 };
+
+size_t rr_task_no_carry_size(const rr_task *task) {
+    (void)task;
+    return 0;
+}
+
+void rr_task_no_carry_read(const rr_task *task, size_t row, float *out) { (void)task, (void)row, (void)out; }
+void rr_task_no_carry_write(rr_task *task, size_t row, const float *values) { (void)task, (void)row, (void)values; }
+void rr_task_no_commit(rr_task *task) { (void)task; }
+
+void rr_task_floors_text(const rr_task *task, rr_split split, const rr_metric *metrics, size_t count, rr_buffer *out) {
+    rr_floor floors[RR_TASK_METRICS];
+    size_t floor_count = task->ops->floors(task, split, floors);
+    for (size_t m = 0; m < count; m++) {
+        bool first = true;
+        for (size_t i = 0; i < floor_count; i++) {
+            if (strcmp(floors[i].metric, metrics[m].name) != 0) continue;
+            if (first)
+                rr_buffer_printf(out, "%s%s %.3f; counting alone reaches", out->length > 0 ? "; " : "", metrics[m].name,
+                                 metrics[m].value);
+            rr_buffer_printf(out, "%s %s %.3f", first ? "" : ",", floors[i].name, floors[i].value);
+            first = false;
+        }
+    }
+}

@@ -13,7 +13,7 @@
 #include "nn/params.h"
 #include "ringrnn/model.h"
 
-enum { RR_TASK_METRICS = 16, RR_TASK_SUMS = 8 };
+enum { RR_TASK_METRICS = 16 };
 
 /** The `task` section. */
 typedef struct rr_task_config {
@@ -30,6 +30,7 @@ typedef struct rr_task_setup {
     const rr_data_config *data;
     const rr_model_config *model;
     size_t global_batch_size;   /* rows */
+    uint64_t seed;              /* of the order of examples */
     size_t bptt;                /* time steps a window, tasks with running text */
     size_t eval_streams;        /* 0: as many as global_batch_size */
     const char *vocab_json;     /* vocabulary of a checkpoint, or NULL */
@@ -42,6 +43,7 @@ typedef struct rr_task_setup {
 typedef struct rr_loss_count {
     double targets; /* of the loss, summed over ranks before use */
     double rows;
+    double tokens; /* time steps that are computed */
 } rr_loss_count;
 
 /** Where training stands. */
@@ -56,6 +58,13 @@ typedef struct rr_metric {
     double value;
 } rr_metric;
 
+/** What predictors reach that have learned nothing but counts. */
+typedef struct rr_floor {
+    const char *name;   /* "majority class" */
+    const char *metric; /* "accuracy" */
+    double value;
+} rr_floor;
+
 /** A text to say something of, and what it is called in errors. */
 typedef struct rr_text {
     const char *text;
@@ -67,6 +76,7 @@ typedef struct rr_text {
 typedef struct rr_task_cost {
     double macs_per_target; /* multiply-adds of the matrices, forward; training is 3 times that, 2 FLOP each */
     double targets_per_step;
+    double tokens_per_step; /* time steps */
 } rr_task_cost;
 
 typedef struct rr_task_ops rr_task_ops;
@@ -77,6 +87,7 @@ typedef struct rr_task {
     rr_params params; /* declared by create; arenas set by the owner before forward */
     uint64_t data_fingerprint;
     size_t tokens_a_row; /* inputs of a row of the batch, at most */
+    size_t taken;        /* inputs of the longest text that `take` was given; memory is planned for it */
 } rr_task;
 
 struct rr_task_ops {
@@ -112,15 +123,20 @@ struct rr_task_ops {
     void (*carry_read)(const rr_task *task, size_t row, float *out);
     void (*carry_write)(rr_task *task, size_t row, const float *values);
 
-    /** Evaluation is cut into units (streams, examples) that ranks share; each unit fills RR_TASK_SUMS sums. 0: no such
-     * data. */
+    /** Evaluation is cut into units (streams, examples) that ranks share. 0: no such data. */
     size_t (*eval_units)(const rr_task *task, rr_split split);
+    /** What is kept of each unit, doubles. */
+    size_t (*outcome_size)(const rr_task *task);
+    /** outcomes: [end - begin, outcome_size] */
     rr_status (*evaluate)(rr_task *task, rr_split split, size_t begin, size_t end, const rr_hooks *hooks,
-                          double (*sums)[RR_TASK_SUMS]);
-    /** Metrics from the sums over all units; the first is "loss" (mean, nats). Returns their number. */
-    size_t (*metrics)(const rr_task *task, const double sums[RR_TASK_SUMS], rr_metric out[RR_TASK_METRICS]);
-    /** What a trivial predictor reaches on a split, as values of the loss; returns their number (0: not known). */
-    size_t (*floors)(const rr_task *task, rr_split split, rr_metric out[RR_TASK_METRICS]);
+                          double *outcomes);
+    /** Metrics from the outcomes [units, outcome_size] of all units; the first is "loss" (mean, nats). Returns their
+     * number. */
+    size_t (*metrics)(const rr_task *task, const double *outcomes, size_t units, rr_metric out[RR_TASK_METRICS]);
+    /** More than metrics, as text for people (a table of classes); NULL: nothing. */
+    void (*report)(const rr_task *task, const double *outcomes, size_t units, rr_buffer *out);
+    /** What predictors reach on a split that have learned nothing but counts; returns their number (0: not known). */
+    size_t (*floors)(const rr_task *task, rr_split split, rr_floor out[RR_TASK_METRICS]);
     /** Metrics that follow from the mean training loss alone ("ppl", "bpc"), without "loss". */
     size_t (*train_metrics)(const rr_task *task, double loss, rr_metric *out); /* at most RR_TASK_METRICS - 1 */
 
@@ -128,6 +144,9 @@ struct rr_task_ops {
     rr_status (*generate)(rr_task *task, const rr_generate_options *options);
     /** Total negative log-likelihood of a text, nats, and the tokens scored. */
     rr_status (*score)(rr_task *task, const char *text, size_t length, double *nll, size_t *tokens);
+
+    /** Reads texts before memory is planned, so that they fit (task->taken); NULL: their length does not matter. */
+    rr_status (*take)(rr_task *task, const rr_text *texts, size_t count);
 
     /**
      * What the model says of each text: out[count] gets a JSON object each, without the braces, to which the caller may
@@ -140,6 +159,16 @@ struct rr_task_ops {
     /** Lines for banner and info: vocabulary, tokens of each split, floors. */
     void (*describe)(const rr_task *task, rr_buffer *out);
 };
+
+/** For tasks whose rows carry nothing from step to step. */
+size_t rr_task_no_carry_size(const rr_task *task);
+void rr_task_no_carry_read(const rr_task *task, size_t row, float *out);
+void rr_task_no_carry_write(rr_task *task, size_t row, const float *values);
+void rr_task_no_commit(rr_task *task);
+
+/** Each metric that has floors, beside them: "loss 1.434; counting alone reaches unigram counts 3.347, ..."; "" if
+ * none. */
+void rr_task_floors_text(const rr_task *task, rr_split split, const rr_metric *metrics, size_t count, rr_buffer *out);
 
 extern const rr_task_ops *const rr_tasks[];
 extern const size_t rr_task_count;

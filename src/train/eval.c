@@ -80,13 +80,23 @@ static rr_status open_model(const rr_eval_options *options, rr_comm *comm, evalu
     return RR_OK;
 }
 
-static void print(const rr_eval_options *options, const evaluation *eval, const rr_metric *metrics, size_t count) {
+static void print_json(const evaluation *eval, const rr_metric *metrics, size_t count) {
+    rr_floor floors[RR_TASK_METRICS];
+    size_t floor_count = eval->task->ops->floors(eval->task, eval->split, floors);
+    printf("{\"split\": \"%s\"", rr_split_names[eval->split]);
+    for (size_t i = 0; i < count; i++)
+        if (isfinite(metrics[i].value)) printf(", \"%s\": %.9g", metrics[i].name, metrics[i].value);
+    for (size_t i = 0; i < floor_count; i++)
+        printf("%s{\"name\": \"%s\", \"metric\": \"%s\", \"value\": %.9g}", i == 0 ? ", \"floors\": [" : ", ",
+               floors[i].name, floors[i].metric, floors[i].value);
+    printf("%s}\n", floor_count > 0 ? "]" : "");
+}
+
+static void print(const rr_eval_options *options, const evaluation *eval, const rr_metric *metrics, size_t count,
+                  const rr_buffer *report) {
     const char *path = rr_buffer_text(&eval->source.path), *split = rr_split_names[eval->split];
     if (options->json) {
-        printf("{\"split\": \"%s\"", split);
-        for (size_t i = 0; i < count; i++)
-            if (isfinite(metrics[i].value)) printf(", \"%s\": %.9g", metrics[i].name, metrics[i].value);
-        printf("}\n");
+        print_json(eval, metrics, count);
         return;
     }
     rr_buffer text = {0};
@@ -94,11 +104,15 @@ static void print(const rr_eval_options *options, const evaluation *eval, const 
     printf("%s\n%s%s:", path, rr_buffer_text(&text), split);
     for (size_t i = 0; i < count; i++) printf("  %s %.5g", metrics[i].name, metrics[i].value);
     printf("\n");
+    rr_buffer_clear(&text);
+    rr_task_floors_text(eval->task, eval->split, metrics, count, &text);
+    if (text.length > 0) printf("%s\n", text.data);
+    printf("%s", rr_buffer_text(report));
     rr_buffer_free(&text);
 }
 
 static rr_status evaluate(const rr_eval_options *options, rr_comm *comm, evaluation *eval) {
-    rr_buffer path = {0};
+    rr_buffer path = {0}, report = {0};
     rr_metric metrics[RR_TASK_METRICS];
     size_t count = 0;
     find_checkpoint(options->checkpoint, &path);
@@ -106,9 +120,10 @@ static rr_status evaluate(const rr_eval_options *options, rr_comm *comm, evaluat
     if (status == RR_OK) status = rr_comm_agree(comm, open_model(options, comm, eval));
     if (status == RR_OK)
         status = rr_comm_broadcast_floats(comm, 0, eval->task->params.values, eval->task->params.total);
-    if (status == RR_OK) status = rr_run_evaluate(eval->task, comm, eval->split, NULL, metrics, &count);
-    if (status == RR_OK && rr_comm_rank(comm) == 0) print(options, eval, metrics, count);
+    if (status == RR_OK) status = rr_run_evaluate(eval->task, comm, eval->split, NULL, metrics, &count, &report);
+    if (status == RR_OK && rr_comm_rank(comm) == 0) print(options, eval, metrics, count, &report);
     rr_buffer_free(&path);
+    rr_buffer_free(&report);
     return status;
 }
 

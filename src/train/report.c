@@ -94,7 +94,7 @@ static size_t loss_scalars(const rr_run *run, double loss, rr_scalar *out) {
 /* Speed since the last line of metrics. */
 static size_t speed_scalars(const rr_run *run, double elapsed_s, rr_scalar *out) {
     double steps = (double)run->interval_steps;
-    out[0] = (rr_scalar){"tokens_per_s", run->interval_targets / elapsed_s};
+    out[0] = (rr_scalar){"tokens_per_s", run->interval_tokens / elapsed_s};
     out[1] = (rr_scalar){"step_s", elapsed_s / steps};
     out[2] = (rr_scalar){"comm_exposed_s", run->interval_exposed_s / steps};
     out[3] = (rr_scalar){"comm_hidden_s", run->interval_hidden_s / steps};
@@ -135,7 +135,7 @@ rr_status rr_run_report_step(rr_run *run, const rr_step_report *step) {
     rr_status status = report(run, RR_EVENT_METRICS, scalars, count, elapsed_s);
     run->last_loss = step->loss;
     run->interval_start_s = now;
-    run->interval_targets = run->interval_exposed_s = run->interval_hidden_s = 0;
+    run->interval_tokens = run->interval_exposed_s = run->interval_hidden_s = 0;
     run->interval_steps = 0;
     return status;
 }
@@ -157,15 +157,10 @@ rr_status rr_run_report_eval(rr_run *run, rr_split split, const rr_metric *metri
     return rr_log_write(run->log, &event);
 }
 
-void rr_run_report_floors(rr_run *run, rr_split split, double loss) {
-    rr_metric floors[RR_TASK_METRICS];
+void rr_run_report_floors(rr_run *run, rr_split split, const rr_metric *metrics, size_t count) {
     rr_buffer text = {0};
-    size_t count = run->task->ops->floors(run->task, split, floors);
-    for (size_t i = 0; i < count; i++)
-        rr_buffer_printf(&text, "%s %s %.3f", i > 0 ? "," : "", floors[i].name, floors[i].value);
-    if (count > 0)
-        rr_log_message(run->log, "%s loss %.3f; counting alone reaches%s", rr_split_names[split], loss,
-                       rr_buffer_text(&text));
+    rr_task_floors_text(run->task, split, metrics, count, &text);
+    if (text.length > 0) rr_log_message(run->log, "%s %s", rr_split_names[split], text.data);
     rr_buffer_free(&text);
 }
 

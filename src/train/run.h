@@ -52,7 +52,7 @@ typedef struct rr_run {
     float *carry; /* [global_batch_size, carry_size], gathered to save */
 
     /* since the last line of metrics */
-    double interval_start_s, interval_targets, interval_exposed_s, interval_hidden_s;
+    double interval_start_s, interval_tokens, interval_exposed_s, interval_hidden_s;
     uint64_t interval_steps;
     double last_loss; /* of the last line of metrics; NAN before the first */
 
@@ -100,7 +100,7 @@ rr_status rr_progress_from_json(const char *text, rr_progress *out);
 /* step.c */
 typedef struct rr_step_report {
     rr_stop stop; /* not RR_GO_ON: no step was done */
-    double lr, grad_norm, targets;
+    double lr, grad_norm, targets, tokens;
     double exposed_s, hidden_s; /* communication */
     double loss;                /* mean over the targets of the global batch; set only if want_loss */
 } rr_step_report;
@@ -120,16 +120,20 @@ void rr_run_arena_to_state(const rr_run *run, const float *arena, float *state);
 /* diagnose.c: collective; words which rank, layer, step and row made the gradient non-finite. Always RR_ERR_NUMERIC. */
 rr_status rr_run_diagnose(rr_run *run, float scale, const rr_dropout *dropout, double grad_norm);
 
-/* evaluate.c: collective; shares the units of a split over ranks; metrics are the same on all ranks. */
+/**
+ * evaluate.c: collective; shares the units of a split over ranks. The values of the metrics are the same on all ranks,
+ * their names and the report (NULL: not wanted) are on rank 0.
+ */
 rr_status rr_run_evaluate(rr_task *task, rr_comm *comm, rr_split split, const rr_hooks *hooks,
-                          rr_metric metrics[RR_TASK_METRICS], size_t *count);
+                          rr_metric metrics[RR_TASK_METRICS], size_t *count, rr_buffer *report);
 
 /* report.c: rank 0 tells. */
 rr_status rr_run_banner(rr_run *run, const rr_resume *resume); /* collective */
 rr_status rr_run_report_step(rr_run *run, const rr_step_report *step);
 rr_status rr_run_report_progress(rr_run *run); /* between two lines of metrics, for the progress line alone */
 rr_status rr_run_report_eval(rr_run *run, rr_split split, const rr_metric *metrics, size_t count);
-void rr_run_report_floors(rr_run *run, rr_split split, double loss); /* so that nobody takes noise for learning */
+/* So that nobody takes noise for learning: `test accuracy 0.981; majority class 0.866`. */
+void rr_run_report_floors(rr_run *run, rr_split split, const rr_metric *metrics, size_t count);
 
 /* roofline.c */
 typedef struct rr_roofline {

@@ -26,7 +26,7 @@ static rr_status validate(rr_run *run, bool *improved) {
     *improved = false;
     double start = rr_clock_seconds();
     rr_profile_pause();
-    RR_TRY(rr_run_evaluate(run->task, run->comm, RR_SPLIT_VALID, NULL, metrics, &count));
+    RR_TRY(rr_run_evaluate(run->task, run->comm, RR_SPLIT_VALID, NULL, metrics, &count, NULL));
     double loss = metrics[0].value;
     if (isnan(progress->best_loss) || loss < progress->best_loss) {
         *improved = true;
@@ -62,7 +62,7 @@ static rr_status after_step(rr_run *run, const rr_step_report *step, bool report
     uint64_t number = progress->position.step;
     bool epoch_ended = progress->position.step_in_epoch == 0, improved = false;
     run->interval_steps++;
-    run->interval_targets += step->targets;
+    run->interval_tokens += step->tokens;
     run->interval_exposed_s += step->exposed_s;
     run->interval_hidden_s += step->hidden_s;
     rr_status status = RR_OK;
@@ -106,6 +106,17 @@ static rr_status find_best(rr_run *run, bool *found) {
     return RR_OK;
 }
 
+static rr_status say_test(rr_run *run, bool chosen, const rr_metric *metrics, size_t count, const rr_buffer *report) {
+    if (run->log == NULL) return RR_OK;
+    if (chosen)
+        rr_log_message(run->log, "test with the weights of step %" PRIu64 ", which had the lowest validation loss",
+                       run->progress.best_step);
+    RR_TRY(rr_run_report_eval(run, RR_SPLIT_TEST, metrics, count));
+    rr_run_report_floors(run, RR_SPLIT_TEST, metrics, count);
+    if (report->length > 0) rr_log_message(run->log, "%s", report->data);
+    return RR_OK;
+}
+
 /* The end of a training: test with the best weights where validation chose some, else with the last; save as finished.
  */
 static rr_status finish(rr_run *run) {
@@ -117,15 +128,10 @@ static rr_status finish(rr_run *run) {
         rr_metric metrics[RR_TASK_METRICS];
         size_t count;
         if (chosen) RR_TRY(rr_run_read_weights(run, "best"));
-        RR_TRY(rr_run_evaluate(run->task, run->comm, RR_SPLIT_TEST, NULL, metrics, &count));
-        if (chosen)
-            rr_log_message(run->log, "test with the weights of step %" PRIu64 ", which had the lowest validation loss",
-                           run->progress.best_step);
-        rr_status status = RR_OK;
-        if (run->log != NULL) {
-            status = rr_run_report_eval(run, RR_SPLIT_TEST, metrics, count);
-            rr_run_report_floors(run, RR_SPLIT_TEST, metrics[0].value);
-        }
+        rr_buffer report = {0};
+        rr_status status = rr_run_evaluate(run->task, run->comm, RR_SPLIT_TEST, NULL, metrics, &count, &report);
+        if (status == RR_OK) status = say_test(run, chosen, metrics, count, &report);
+        rr_buffer_free(&report);
         RR_TRY(rr_comm_agree(run->comm, status));
         if (chosen) RR_TRY(rr_run_read_weights(run, "last"));
     }

@@ -198,6 +198,7 @@ rr_task_setup rr_settings_task(const rr_settings *settings, const rr_config *con
                            .data = &settings->data,
                            .model = &settings->model,
                            .global_batch_size = settings->train.global_batch_size,
+                           .seed = settings->run.seed,
                            .bptt = settings->train.bptt,
                            .eval_streams = settings->eval.streams};
 }

@@ -11,16 +11,16 @@
 
 static void a_record_is_one_line_of_json(void **state) {
     (void)state;
-    rr_record record = {0};
+    rr_bench_record record = {0};
     rr_buffer text = {0};
-    rr_record_text(&record, "name", "a \"b\" \\ c\n");
-    rr_record_number(&record, NULL, "bytes", 1048576);
-    rr_record_number(&record, NULL, "rate", 1.5);
-    rr_record_number(&record, NULL, "none", NAN);
-    rr_record_number(&record, "phases", "x", 0.25);
-    rr_record_number(&record, "phases", "y", 2);
-    rr_record_number(&record, "other", "z", -3);
-    rr_record_json(&record, &text);
+    rr_bench_record_text(&record, "name", "a \"b\" \\ c\n");
+    rr_bench_record_number(&record, NULL, "bytes", 1048576);
+    rr_bench_record_number(&record, NULL, "rate", 1.5);
+    rr_bench_record_number(&record, NULL, "none", NAN);
+    rr_bench_record_number(&record, "phases", "x", 0.25);
+    rr_bench_record_number(&record, "phases", "y", 2);
+    rr_bench_record_number(&record, "other", "z", -3);
+    rr_bench_record_json(&record, &text);
     assert_string_equal(rr_buffer_text(&text),
                         "{\"name\": \"a \\\"b\\\" \\\\ c\\u000a\", \"bytes\": 1048576, \"rate\": 1.5, \"none\": null, "
                         "\"phases\": {\"x\": 0.25, \"y\": 2}, \"other\": {\"z\": -3}}\n");
@@ -29,11 +29,11 @@ static void a_record_is_one_line_of_json(void **state) {
 
 static void a_group_may_be_followed_by_plain_fields(void **state) {
     (void)state;
-    rr_record record = {0};
+    rr_bench_record record = {0};
     rr_buffer text = {0};
-    rr_record_number(&record, "g", "x", 1);
-    rr_record_number(&record, NULL, "y", 2);
-    rr_record_json(&record, &text);
+    rr_bench_record_number(&record, "g", "x", 1);
+    rr_bench_record_number(&record, NULL, "y", 2);
+    rr_bench_record_json(&record, &text);
     assert_string_equal(rr_buffer_text(&text), "{\"g\": {\"x\": 1}, \"y\": 2}\n");
     rr_buffer_free(&text);
 }

@@ -1,0 +1,22 @@
+#include "data/source.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "data/source_parts.h"
+
+const rr_source_ops *const rr_sources[] = {&rr_source_tsv, &rr_source_csv, &rr_source_folders, &rr_source_parallel};
+const size_t rr_source_count = sizeof rr_sources / sizeof *rr_sources;
+const char *const rr_source_names[] = {"auto", "tsv", "csv", "folders", "parallel", NULL};
+
+static bool ends_with(const char *text, const char *ending) {
+    size_t length = strlen(text), size = strlen(ending);
+    return length >= size && strcmp(text + length - size, ending) == 0;
+}
+
+const rr_source_ops *rr_source_guess(const char *path, const rr_source_ops *preset) {
+    struct stat info;
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return &rr_source_folders;
+    if (ends_with(path, ".csv")) return &rr_source_csv;
+    return ends_with(path, ".tsv") ? &rr_source_tsv : preset;
+}

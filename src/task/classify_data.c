@@ -1,0 +1,257 @@
+/* Texts and labels of a classifier, from files or without meaning. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/rng.h"
+#include "data/label_vocab.h"
+#include "data/record_sets.h"
+#include "data/synthetic.h"
+#include "data/vocab_parts.h"
+#include "task/classify_model.h"
+
+enum { TEXT, LABEL, FIELDS };
+static const char *const fields[FIELDS] = {"text", "label"};
+static const char *const label_first[FIELDS] = {"2", "1"};
+static const rr_record_wish wish = {.fields = fields,
+                                    .field_count = FIELDS,
+                                    .preset = "tsv",
+                                    .tsv_columns = label_first,
+                                    .group_field = TEXT,
+                                    .class_field = LABEL};
+static const char *const split_keys[RR_SPLIT_COUNT] = {"data.train", "data.valid", "data.test"};
+
+static const char *separator(const rr_classify *c) { return c->config.multi_label ? c->config.label_separator : NULL; }
+
+static rr_status add_label(void *ctx, const char *name, size_t length) { return rr_labels_add(ctx, name, length); }
+
+static rr_status find_labels(rr_classify *c, const rr_config *config, const rr_records *records) {
+    for (size_t i = 0; i < records->count; i++)
+        RR_TRY(rr_labels_each(rr_records_text(records, i, LABEL), rr_records_length(records, i, LABEL), separator(c),
+                              add_label, &c->labels));
+    if (c->labels.count >= 2 || c->config.multi_label) return RR_OK;
+    return rr_config_fail(config, "data.train", "all examples have the label \"%s\": there is nothing to learn",
+                          c->labels.count > 0 ? c->labels.names[0] : "");
+}
+
+static rr_status count_tokens(const rr_classify *c, const rr_records *records, rr_token_counts *counts) {
+    rr_buffer scratch = {0}, place = {0};
+    rr_status status = RR_OK;
+    for (size_t i = 0; i < records->count && status == RR_OK; i++) {
+        rr_buffer_clear(&place);
+        rr_records_place(records, i, &place);
+        status = rr_text_count(&c->rules, rr_buffer_text(&place), rr_records_text(records, i, TEXT),
+                               rr_records_length(records, i, TEXT), &scratch, counts);
+    }
+    rr_buffer_free(&scratch);
+    rr_buffer_free(&place);
+    return status;
+}
+
+static rr_status build_vocab(rr_classify *c, const rr_task_setup *setup, const rr_records *records) {
+    const rr_data_config *data = setup->data;
+    rr_token_counts *counts = NULL;
+    if (data->vocab.file != NULL) {
+        rr_status status = rr_vocab_read(c->rules.unit, data->vocab.file, &c->vocab);
+        return status == RR_ERR_INPUT ? rr_config_fail(setup->config, "data.vocab.file", "%s", rr_last_error())
+                                      : status;
+    }
+    RR_TRY(rr_token_counts_create(c->rules.unit, &counts));
+    rr_status status = count_tokens(c, records, counts);
+    if (status == RR_OK) status = rr_vocab_build(counts, data->vocab.min_count, data->vocab.max_size, &c->vocab);
+    rr_token_counts_free(counts);
+    return status;
+}
+
+/* A row of 0 and 1. */
+typedef struct marks {
+    const rr_labels *labels;
+    float *row;
+    bool unknown;
+    char name[64];
+} marks;
+
+static rr_status mark(void *ctx, const char *name, size_t length) {
+    marks *m = ctx;
+    int32_t id = rr_labels_find(m->labels, name, length);
+    if (id >= 0) {
+        m->row[id] = 1;
+    } else if (!m->unknown) {
+        m->unknown = true;
+        size_t kept = length < sizeof m->name - 1 ? length : sizeof m->name - 1;
+        memcpy(m->name, name, kept);
+        m->name[kept] = 0;
+    }
+    return RR_OK;
+}
+
+/* RR_OK, or counts what is wrong with an example and takes it back. */
+static rr_status leave_out(const rr_task_setup *setup, rr_classify_set *set, int split, const char *place,
+                           const char *what) {
+    rr_text_set_drop(&set->texts);
+    if (setup->data->on_error == RR_ON_ERROR_STOP)
+        return rr_config_fail(setup->config, split_keys[split], "%s: %s", place, what);
+    if (set->skipped++ == 0) rr_buffer_printf(&set->complain, "%s: %s", place, what);
+    return RR_OK;
+}
+
+static rr_status add_example(rr_classify *c, const rr_task_setup *setup, int split, const rr_records *records, size_t i,
+                             float *row, const char *place) {
+    rr_classify_set *set = &c->sets[split];
+    size_t classes = rr_classify_classes(c), at = set->texts.count;
+    marks found = {.labels = &c->labels, .row = row};
+    char what[256];
+    memset(row, 0, classes * sizeof *row);
+    RR_TRY(rr_text_set_add(&set->texts, c->vocab, &c->rules, place, rr_records_text(records, i, TEXT),
+                           rr_records_length(records, i, TEXT)));
+    if (set->texts.lengths[at] == 0) return leave_out(setup, set, split, place, "the text holds no token");
+    RR_TRY(rr_labels_each(rr_records_text(records, i, LABEL), rr_records_length(records, i, LABEL), separator(c), mark,
+                          &found));
+    if (found.unknown) {
+        snprintf(what, sizeof what, "the label \"%s\" does not stand in the training part", found.name);
+        return leave_out(setup, set, split, place, what);
+    }
+    if (set->multi != NULL) memcpy(set->multi + at * classes, row, classes * sizeof *row);
+    for (size_t k = 0; k < classes && set->labels != NULL; k++)
+        if (row[k] != 0) set->labels[at] = (int32_t)k;
+    return RR_OK;
+}
+
+static rr_status reserve_labels(const rr_classify *c, rr_classify_set *set, size_t count) {
+    if (c->config.multi_label)
+        set->multi = malloc((count * rr_classify_classes(c) + 1) * sizeof *set->multi);
+    else
+        set->labels = malloc((count + 1) * sizeof *set->labels);
+    return set->multi != NULL || set->labels != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for %zu labels", count);
+}
+
+static rr_status fill_set(rr_classify *c, const rr_task_setup *setup, int split, const rr_records *records) {
+    rr_classify_set *set = &c->sets[split];
+    rr_buffer place = {0};
+    float *row = malloc((rr_classify_classes(c) + 1) * sizeof *row);
+    rr_status status =
+        row != NULL ? reserve_labels(c, set, records->count) : rr_fail(RR_ERR_NOMEM, "no memory for labels");
+    set->skipped = records->skipped;
+    rr_buffer_puts(&set->complain, rr_buffer_text(&records->first_skip));
+    for (size_t i = 0; i < records->count && status == RR_OK; i++) {
+        rr_buffer_clear(&place);
+        rr_records_place(records, i, &place);
+        status = add_example(c, setup, split, records, i, row, rr_buffer_text(&place));
+    }
+    if (status == RR_OK && records->count > 0 && set->texts.count == 0)
+        status = rr_config_fail(setup->config, split_keys[split], "no example is left; the first that was left out: %s",
+                                rr_buffer_text(&set->complain));
+    rr_buffer_free(&place);
+    free(row);
+    return status;
+}
+
+static rr_status weigh_classes(rr_classify *c, const rr_task_setup *setup) {
+    size_t classes = rr_classify_classes(c);
+    const rr_floats *given = &c->config.class_weights;
+    if (given->count == 0 && !c->config.balance_classes) return RR_OK;
+    if (c->config.multi_label)
+        return rr_config_fail(setup->config, given->count > 0 ? "task.class_weights" : "task.balance_classes",
+                              "does not go with task.multi_label");
+    if (given->count > 0 && given->count != classes)
+        return rr_config_fail(setup->config, "task.class_weights", "must be %zu numbers, one for each class, got %zu",
+                              classes, given->count);
+    c->class_weights = malloc(classes * sizeof *c->class_weights);
+    if (c->class_weights == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the weights of %zu classes", classes);
+    double all = 0;
+    for (size_t i = 0; i < classes; i++) all += (double)c->labels.counts[i];
+    for (size_t i = 0; i < classes; i++) {
+        double count = (double)c->labels.counts[i], balanced = count > 0 ? all / ((double)classes * count) : 0;
+        c->class_weights[i] = (float)(given->count > 0 ? given->values[i] : balanced);
+    }
+    return RR_OK;
+}
+
+static uint64_t fingerprint(const rr_classify *c) {
+    uint64_t hash = rr_labels_hash(&c->labels, rr_vocab_hash(c->vocab));
+    for (int split = 0; split < RR_SPLIT_COUNT; split++) {
+        const rr_classify_set *set = &c->sets[split];
+        size_t count = set->texts.count;
+        hash = rr_text_set_hash(&set->texts, hash);
+        if (count > 0 && set->labels != NULL) hash = rr_hash64(set->labels, count * sizeof *set->labels, hash);
+        if (count > 0 && set->multi != NULL)
+            hash = rr_hash64(set->multi, count * rr_classify_classes(c) * sizeof *set->multi, hash);
+    }
+    return hash;
+}
+
+static rr_status read_files(rr_classify *c, const rr_task_setup *setup) {
+    rr_records records[RR_SPLIT_COUNT] = {{.count = 0}};
+    bool train = setup->need_train || c->vocab == NULL;
+    rr_status status = rr_record_sets_read(setup->config, setup->data, &wish, train, records);
+    const rr_records *all = &records[RR_SPLIT_TRAIN];
+    if (status == RR_OK && c->vocab == NULL) status = find_labels(c, setup->config, all);
+    if (status == RR_OK && c->vocab == NULL) status = build_vocab(c, setup, all);
+    for (int split = 0; split < RR_SPLIT_COUNT && status == RR_OK; split++)
+        if (split != RR_SPLIT_TRAIN || setup->need_train) status = fill_set(c, setup, split, &records[split]);
+    rr_record_sets_free(records);
+    return status;
+}
+
+/* For benchmarks: texts of random length, from a quarter of data.max_length (100) on, in two classes. */
+static rr_status make_up(rr_classify *c, const rr_task_setup *setup) {
+    enum { LONGEST = 100, KINDS = 2 };
+    rr_corpus corpus = {.vocab = NULL};
+    rr_classify_set *set = &c->sets[RR_SPLIT_TRAIN];
+    size_t count = setup->global_batch_size * setup->synthetic_steps, longest = c->rules.max_length;
+    if (longest == 0) longest = LONGEST;
+    RR_TRY(rr_corpus_synthetic(c->rules.unit, setup->data->vocab.max_size, count * longest, &corpus));
+    c->vocab = corpus.vocab;
+    corpus.vocab = NULL;
+    set->texts.tokens = corpus.tokens[RR_SPLIT_TRAIN];
+    corpus.tokens[RR_SPLIT_TRAIN] = (rr_tokens){.count = 0};
+    rr_corpus_free(&corpus);
+    for (int k = 0; k < KINDS; k++) RR_TRY(rr_labels_add(&c->labels, k == 0 ? "no" : "yes", k == 0 ? 2 : 3));
+    set->texts.begin = malloc((count + 1) * sizeof *set->texts.begin);
+    set->texts.lengths = malloc(count * sizeof *set->texts.lengths);
+    if (set->texts.begin == NULL || set->texts.lengths == NULL)
+        return rr_fail(RR_ERR_NOMEM, "no memory for %zu texts", count);
+    RR_TRY(reserve_labels(c, set, count));
+    for (size_t i = 0; i < count; i++) {
+        uint32_t out[4], counter[4] = {(uint32_t)i, 0, 1, 0};
+        rr_philox(0, RR_RNG_SYNTHETIC, counter, out);
+        size_t least = (longest + 3) / 4;
+        set->texts.begin[i] = i * longest;
+        set->texts.lengths[i] = least + out[0] % (longest - least + 1);
+        if (set->labels != NULL) set->labels[i] = (int32_t)(out[1] % KINDS);
+        for (size_t k = 0; k < KINDS && set->multi != NULL; k++) set->multi[i * KINDS + k] = (float)(out[2] >> k & 1);
+    }
+    set->texts.begin[count] = count * longest;
+    set->texts.count = count;
+    return RR_OK;
+}
+
+rr_status rr_classify_read(rr_classify *c, const rr_task_setup *setup) {
+    if (setup->vocab_json != NULL) RR_TRY(rr_label_vocab_from_json(setup->vocab_json, &c->vocab, &c->labels));
+    if (setup->synthetic_steps > 0)
+        RR_TRY(make_up(c, setup));
+    else if (setup->need_train || setup->need_eval)
+        RR_TRY(read_files(c, setup));
+    RR_TRY(weigh_classes(c, setup));
+    c->base.data_fingerprint = fingerprint(c);
+    return RR_OK;
+}
+
+void rr_classify_free_data(rr_classify *c) {
+    for (int split = 0; split < RR_SPLIT_COUNT; split++) {
+        rr_text_set_free(&c->sets[split].texts);
+        rr_buffer_free(&c->sets[split].complain);
+        free(c->sets[split].labels);
+        free(c->sets[split].multi);
+    }
+    rr_text_set_free(&c->taken);
+    rr_labels_free(&c->labels);
+    rr_vocab_free(c->vocab);
+    free(c->class_weights);
+}
+
+rr_status rr_classify_vocab_json(const rr_task *task, rr_buffer *out) {
+    const rr_classify *c = (const rr_classify *)task;
+    return rr_label_vocab_to_json(c->vocab, &c->labels, out);
+}

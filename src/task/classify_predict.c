@@ -1,0 +1,102 @@
+/* Classes of texts, many at a time. */
+#include <stdlib.h>
+
+#include "math/pointwise.h"
+#include "task/classify_model.h"
+
+rr_status rr_classify_take(rr_task *task, const rr_text *texts, size_t count) {
+    rr_classify *c = (rr_classify *)task;
+    rr_text_set_clear(&c->taken);
+    for (size_t i = 0; i < count; i++)
+        RR_TRY(rr_text_set_add(&c->taken, c->vocab, &c->rules, texts[i].name, texts[i].text, texts[i].length));
+    task->taken = rr_text_set_longest(&c->taken);
+    return RR_OK;
+}
+
+static void put_name(rr_buffer *out, const char *name) {
+    rr_buffer_puts(out, "\"");
+    for (const char *at = name; *at != 0; at++) {
+        unsigned char byte = (unsigned char)*at;
+        if (byte == '"' || byte == '\\')
+            rr_buffer_printf(out, "\\%c", byte);
+        else if (byte < 0x20)
+            rr_buffer_printf(out, "\\u%04x", byte);
+        else
+            rr_buffer_append(out, at, 1);
+    }
+    rr_buffer_puts(out, "\"");
+}
+
+static void put_probabilities(const rr_classify *c, const float *p, rr_buffer *out) {
+    rr_buffer_puts(out, ", \"probabilities\": {");
+    for (size_t k = 0; k < rr_classify_classes(c); k++) {
+        rr_buffer_puts(out, k > 0 ? ", " : "");
+        put_name(out, c->labels.names[k]);
+        rr_buffer_printf(out, ": %.6g", (double)p[k]);
+    }
+    rr_buffer_puts(out, "}");
+}
+
+static void put_one(const rr_classify *c, const float *p, rr_buffer *out) {
+    size_t best = 0;
+    for (size_t k = 1; k < rr_classify_classes(c); k++)
+        if (p[k] > p[best]) best = k;
+    rr_buffer_puts(out, "\"label\": ");
+    put_name(out, c->labels.names[best]);
+    rr_buffer_printf(out, ", \"probability\": %.6g", (double)p[best]);
+    put_probabilities(c, p, out);
+}
+
+static void put_several(const rr_classify *c, const float *p, rr_buffer *out) {
+    const char *between = "";
+    rr_buffer_puts(out, "\"labels\": [");
+    for (size_t k = 0; k < rr_classify_classes(c); k++) {
+        if (!(p[k] > 0.5F)) continue;
+        rr_buffer_puts(out, between);
+        put_name(out, c->labels.names[k]);
+        between = ", ";
+    }
+    rr_buffer_puts(out, "]");
+    put_probabilities(c, p, out);
+}
+
+/* Rows [first, first + rows) of examples, which have tokens. */
+static void predict_rows(rr_classify *c, const uint32_t *examples, size_t rows, rr_buffer *out) {
+    rr_sequence sequence;
+    size_t classes = rr_classify_classes(c), width = c->encoder.width;
+    rr_classify_forward(c, &c->taken, examples, rows, 0, NULL, NULL, &sequence);
+    for (size_t i = 0; i < rows; i++) {
+        float *p = c->probabilities + i * classes;
+        rr_linear_forward(&c->head.linear, &c->base.params, 1, c->pooled + i * width, p, NULL);
+        if (c->config.multi_label)
+            rr_sigmoid(classes, p, p);
+        else
+            rr_softmax(classes, p);
+    }
+    for (size_t i = 0; i < rows; i++) {
+        const float *p = c->probabilities + i * classes;
+        rr_buffer *text = &out[examples[c->order[i]]];
+        if (c->config.multi_label)
+            put_several(c, p, text);
+        else
+            put_one(c, p, text);
+    }
+}
+
+rr_status rr_classify_predict(rr_task *task, const rr_text *texts, size_t count, rr_buffer *out) {
+    (void)texts; /* taken */
+    rr_classify *c = (rr_classify *)task;
+    uint32_t *examples = malloc((c->micro_rows + 1) * sizeof *examples);
+    if (examples == NULL) return rr_fail(RR_ERR_NOMEM, "no memory to predict %zu texts at a time", c->micro_rows);
+    for (size_t next = 0, rows = 0; next < count || rows > 0; rows = 0) {
+        for (; next < count && rows < c->micro_rows; next++) {
+            if (c->taken.lengths[next] > 0)
+                examples[rows++] = (uint32_t)next;
+            else
+                rr_buffer_puts(&out[next], "\"label\": null");
+        }
+        if (rows > 0) predict_rows(c, examples, rows, out);
+    }
+    free(examples);
+    return RR_OK;
+}

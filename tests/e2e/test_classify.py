@@ -1,0 +1,255 @@
+"""Classification of texts: the same on any number of ranks, after a kill, in every format, and as in PyTorch."""
+
+import json
+import math
+import os
+import re
+import unittest
+
+from harness import DATA, SOURCE, Case, metrics_without_times, read_checkpoint, read_metrics, run, state_hash
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+CONFIG = """
+run: {name: r, dir: %(folder)s/runs}
+task: {type: classify}
+data: {train: %(text)s, split: [0.7, 0.15, 0.15], lowercase: true, split_punctuation: true, vocab: {min_count: 2}}
+model: {cell: lstm, embedding_size: 12, hidden_size: 10, num_layers: 2, bidirectional: true, dropout: 0.2,
+        dropout_input: 0.1, dropout_output: 0.2}
+train: {global_batch_size: 8, max_epochs: null, max_steps: 60, max_grad_norm: 1.0}
+eval: {every: 20}
+optim: {type: adam, lr: 0.01}
+ckpt: {every_steps: 7, keep: 3}
+log: {every_steps: 1, tensorboard: false}
+"""
+
+
+class Classify(Case):
+    """Which of the project's documents a line is from: real text with three classes."""
+
+    def setUp(self):
+        super().setUp()
+        self.examples = []
+        for name in ("README.md", "CONTRIBUTING.md", "docs/architecture.md"):
+            with open(os.path.join(SOURCE, name), encoding="utf-8") as source:
+                label = os.path.basename(name)[:-3].lower()
+                lines = [" ".join(line.split()) for line in source]
+                self.examples += [(label, line) for line in lines if re.search(r"\w", line)]
+        self.text = self.write("lines.tsv", "".join(f"{label}\t{text}\n" for label, text in self.examples))
+        self.config = self.write("classify.yaml", CONFIG % {"folder": self.folder, "text": self.text})
+
+    def losses(self, name, split="train"):
+        return [line["loss"] for line in read_metrics(self.path(name, "")) if line["split"] == split]
+
+    def assert_same_curve(self, name, other):
+        for a, b in zip(self.losses(name), self.losses(other), strict=True):
+            self.assertLess(abs(a - b), 1e-4 * max(1, abs(a)), f"{name}, {other}")
+
+    def test_any_number_of_ranks_and_parts_gives_the_same_curve(self):
+        """13 rows on 3 ranks, rows in turns, and the short batch at the end of an epoch, which leaves ranks without rows."""
+        for pooling in ("last", "attention"):
+            values = {"task__pooling": pooling, "train__global_batch_size": 13, "train__max_steps": 45}
+            self.train(f"{pooling}1", 1, **values)
+            for ranks in (2, 3):
+                self.train(f"{pooling}{ranks}", ranks, **values)
+                self.assert_same_curve(f"{pooling}1", f"{pooling}{ranks}")
+            self.train(f"{pooling}-micro", 2, train__micro_batch_size=3, **values)
+            self.assert_same_curve(f"{pooling}1", f"{pooling}-micro")
+        self.assertLess(self.losses("last1")[-1], self.losses("last1")[0])
+
+    def test_threads_and_a_sharded_optimiser_give_the_same_bits(self):
+        self.train("plain", 2)
+        self.train("threads", 2, dist__threads_per_rank=2)
+        self.train("sharded", 2, dist__shard_optimizer="true")
+        self.assertEqual(state_hash(self.path("plain")), state_hash(self.path("threads")))
+        self.assertEqual(state_hash(self.path("plain")), state_hash(self.path("sharded")))
+
+    def test_killed_and_resumed_it_has_the_same_bits(self):
+        for ranks, step in ((1, 23), (2, 41)):
+            self.train(f"whole{ranks}", ranks)
+            name = f"killed{ranks}"
+            self.train(name, ranks, env={"RINGRNN_FAULT": f"kill:0:{step}"}, expect=None)
+            self.train(name, ranks)
+            self.assertEqual(state_hash(self.path(name)), state_hash(self.path(f"whole{ranks}")))
+            self.assertEqual(metrics_without_times(self.path(name, "")), metrics_without_times(self.path(f"whole{ranks}", "")))
+
+    def test_every_format_holds_the_same_examples(self):
+        def quoted(text):
+            return '"' + text.replace('"', '""') + '"'
+
+        half = len(self.examples) // 2
+        self.write("a.csv", "id,label,text\r\n" + "".join(f"{i},{label},{quoted(text)}\r\n"
+                                                          for i, (label, text) in enumerate(self.examples[:half])))
+        self.write("b.csv", "id,label,text\n" + "".join(f"{i},{label},{quoted(text)}\n"
+                                                        for i, (label, text) in enumerate(self.examples[half:])))
+        self.write("texts", "".join(f"{text}\n" for _, text in self.examples))
+        self.write("labels", "".join(f"{label}\n" for label, _ in self.examples))
+        for i, (label, text) in enumerate(sorted(self.examples)):
+            os.makedirs(os.path.join(self.folder, "classes", label), exist_ok=True)
+            self.write(f"classes/{label}/{i:04}.txt", text)
+        self.train("tsv", 1, train__max_steps=1)
+        expected = read_checkpoint(self.path("tsv"))[0]["fingerprint"]
+        folder = self.folder
+        self.train("csv", 1, train__max_steps=1, data__train=f"[{folder}/a.csv, {folder}/b.csv]")
+        self.train("parallel", 1, train__max_steps=1, data__train=f"[{folder}/texts, {folder}/labels]", data__format="parallel")
+        self.train("folders", 1, train__max_steps=1, data__train=f"{folder}/classes")
+        for name in ("csv", "parallel"):
+            self.assertEqual(read_checkpoint(self.path(name))[0]["fingerprint"], expected, name)
+        # Folders give another order, so other parts; the vocabulary of all is the same.
+        everything = {"train__max_steps": 1, "data__split": "null"}
+        self.train("tsv-all", 1, **everything)
+        self.train("folders-all", 1, data__train=f"{folder}/classes", **everything)
+        self.assertEqual(read_checkpoint(self.path("tsv-all"))[0]["vocab"], read_checkpoint(self.path("folders-all"))[0]["vocab"])
+
+    def test_predictions_are_those_of_the_evaluation(self):
+        self.train("p", 2, data__split="null", data__test=self.text)
+        result = run(["eval", self.path("p"), "--json"], 2)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        metrics = json.loads(result.stdout)
+        texts = self.write("texts", "".join(f"{text}\n" for _, text in self.examples) + "\n")
+        lines = [json.loads(line) for line in run(["predict", self.path("p"), texts]).stdout.splitlines()]
+        self.assertEqual([line["line"] for line in lines], list(range(1, len(self.examples) + 2)))
+        self.assertIsNone(lines.pop()["label"])
+        right = sum(line["label"] == label for line, (label, _) in zip(lines, self.examples, strict=True))
+        self.assertAlmostEqual(right / len(lines), metrics["accuracy"], places=9)
+        loss = -sum(math.log(line["probabilities"][label]) for line, (label, _) in zip(lines, self.examples, strict=True))
+        self.assertAlmostEqual(loss / len(lines), metrics["loss"], places=4)
+        for line in lines:
+            self.assertAlmostEqual(sum(line["probabilities"].values()), 1, places=4)
+        counts = {label: sum(other == label for other, _ in self.examples) for label, _ in self.examples}
+        floor = next(floor for floor in metrics["floors"] if floor["metric"] == "accuracy")
+        self.assertAlmostEqual(floor["value"], max(counts.values()) / len(self.examples), places=6)
+        self.assertGreater(metrics["accuracy"], floor["value"])
+        report = run(["eval", self.path("p")]).stdout
+        self.assertIn("true \\ predicted", report)
+        self.assertIn("majority class", report)
+
+    def refused(self, *words, **values):
+        result = self.train("bad", 2, expect=2, **values)
+        for word in words:
+            self.assertIn(word, result.stderr)
+        self.assertFalse(os.path.exists(self.path("bad")))
+
+    def test_bad_input_is_named_with_file_and_line(self):
+        unseen = self.write("unseen.tsv", "readme\tgood text\nnothing\tsome text\n")
+        self.refused("unseen.tsv:2", 'label "nothing"', "training", data__split="null", data__valid=unseen)
+        self.train("skipped", 1, data__split="null", data__valid=unseen, data__on_error="skip", train__max_steps=2)
+        one = self.write("one.tsv", "a\tx y\na\tz\n")
+        self.refused("nothing to learn", data__train=one, data__split="null")
+        self.refused("data.columns", "[text, label]", data__columns="[1]")
+        self.refused("nowhere.tsv", data__train=os.path.join(self.folder, "nowhere.tsv"))
+        self.refused("task.class_weights", "must be 3 numbers", task__class_weights="[1, 2]")
+        self.refused("task.class_weights", "multi_label", task__class_weights="[1, 2, 3]", task__multi_label="true")
+        self.refused("model.tie_weights", model__tie_weights="true")
+        self.refused("data.split", "leaves nothing", data__train=self.write("few.tsv", "a\tx\nb\ty\n"))
+
+    @unittest.skipUnless(os.path.exists(os.path.join(DATA, "smsspam")), "no real data")
+    def test_spam_is_found(self):
+        """A cut of the training that configs/classify-sms.yaml does whole."""
+        path = os.path.join(DATA, "smsspam", "SMSSpamCollection")
+        result = run(["train", os.path.join(SOURCE, "configs", "classify-sms.yaml"), "--set", f"data.train={path}", "--set",
+                      f"run.dir={self.folder}/runs", "--set", "train.max_epochs=4", "--set", "log.tensorboard=false"], 2)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        test = [line for line in read_metrics(self.path("classify-sms", "")) if line["split"] == "test"][-1]
+        self.assertGreater(test["accuracy"], 0.97)
+
+
+class Reference(torch.nn.Module if torch is not None else object):
+    """The same model in PyTorch."""
+
+    def __init__(self, weights, cell, pooling, hidden, layers, both):
+        super().__init__()
+        kinds = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn_tanh": torch.nn.RNN}
+        width = hidden * (2 if both else 1)
+        self.pooling = pooling
+        self.embedding = torch.nn.Embedding(*weights["embedding.weight"].shape)
+        self.rnn = kinds[cell](self.embedding.embedding_dim, hidden, layers, bidirectional=both)
+        self.head = torch.nn.Linear(width, weights["head.bias"].numel())
+        if pooling == "attention":
+            self.pooling_layers = torch.nn.ModuleDict({"hidden": torch.nn.Linear(width, width),
+                                                       "score": torch.nn.Linear(width, 1, bias=False)})
+            weights = {name.replace("pooling.", "pooling_layers."): value for name, value in weights.items()}
+        self.load_state_dict(weights)
+
+    def one(self, tokens):
+        output, state = self.rnn(self.embedding(tokens))
+        if self.pooling == "last":
+            last = state[0] if isinstance(state, tuple) else state
+            pooled = last[-2:].flatten() if self.rnn.bidirectional else last[-1]
+        elif self.pooling == "mean":
+            pooled = output.mean(0)
+        elif self.pooling == "max":
+            pooled = output.max(0).values
+        else:
+            layers = self.pooling_layers
+            pooled = (layers["score"](torch.tanh(layers["hidden"](output))).softmax(0) * output).sum(0)
+        return self.head(pooled)
+
+    def forward(self, texts):
+        return torch.stack([self.one(text) for text in texts])
+
+
+@unittest.skipIf(torch is None, "no torch package")
+class Parity(Classify):
+    """Training on all examples at once, so that their order does not matter; ten steps of Adam."""
+
+    STEPS = 10
+
+    def weights(self, name):
+        return {key: torch.frombuffer(bytearray(data), dtype=torch.float32).reshape(shape)
+                for key, (shape, data) in read_checkpoint(self.path(name))[1].items()
+                if not key.startswith("optimizer.")}
+
+    def compare(self, ranks, cell="lstm", pooling="last", both=True, multi=False, class_weights=None):
+        name = f"{cell}-{pooling}-{both}-{multi}"
+        texts = self.write("numbered.tsv", "".join(f"{label}{',' + other if multi and i % 3 == 0 else ''}\tw{i % 7} {text}\n"
+                           for i, ((label, text), (other, _)) in enumerate(zip(self.examples, self.examples[::-1], strict=True))))
+        model = {"cell": cell, "embedding_size": 12, "hidden_size": 10, "num_layers": 2, "bidirectional": str(both).lower()}
+        values = {"model": json.dumps(model).replace('"', ""), "task__pooling": pooling, "task__multi_label": str(multi).lower(),
+                  "data__train": texts, "data__split": "null", "data__lowercase": "false", "data__split_punctuation": "false",
+                  "train__global_batch_size": len(self.examples), "train__max_grad_norm": "null"}
+        if class_weights is not None:
+            values["task__class_weights"] = class_weights
+        self.train(f"{name}-start", 1, train__max_steps=1, optim="{type: sgd, lr: 1.0e-37}", **values)
+        self.train(name, ranks, train__max_steps=self.STEPS, options=["--init-from", self.path(f"{name}-start")], **values)
+
+        vocabulary = json.loads(read_checkpoint(self.path(name))[0]["vocab"])
+        index = {token: i for i, token in enumerate(vocabulary["tokens"]["tokens"])}
+        labels = [item["name"] for item in vocabulary["labels"]]
+        inputs, targets = [], []
+        with open(texts, encoding="utf-8") as file:
+            for line in file:
+                label, text = line.rstrip("\n").split("\t")
+                inputs.append(torch.tensor([index.get(word, index["<unk>"]) for word in text.split()]))
+                targets.append([float(one in label.split(",")) for one in labels] if multi else labels.index(label))
+        targets = torch.tensor(targets)
+        weight = None if class_weights is None else torch.tensor(class_weights)
+        criterion = torch.nn.BCEWithLogitsLoss() if multi else torch.nn.CrossEntropyLoss(weight=weight)
+        reference = Reference(self.weights(f"{name}-start"), cell, pooling, 10, 2, both)
+        optimiser = torch.optim.Adam(reference.parameters(), lr=0.01)
+        for ours in self.losses(name):
+            loss = criterion(reference(inputs), targets)
+            self.assertLess(abs(ours - loss.item()), 1e-4 * loss.item(), name)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        for key, value in self.weights(name).items():
+            other = reference.state_dict()[key.replace("pooling.", "pooling_layers.")]
+            difference = (value - other).abs().max() / other.abs().max()
+            self.assertLess(difference, 1e-3, f"{name}: {key}")
+
+    def test_poolings(self):
+        for pooling in ("last", "mean", "max", "attention"):
+            self.compare(2, pooling=pooling)
+
+    def test_cells_directions_weights_and_several_labels(self):
+        self.compare(1, cell="gru", both=False)
+        self.compare(3, cell="rnn_tanh", pooling="mean", class_weights=[0.5, 2.0, 1.25])
+        self.compare(2, pooling="max", multi=True)
+
+
+for inherited in [name for name in dir(Classify) if name.startswith("test_")]:
+    setattr(Parity, inherited, None)  # those ran above
