@@ -47,9 +47,11 @@ static const rr_key keys[] = {
      .offset = offsetof(rr_data_config, format),
      .preset = "auto",
      .choices = rr_source_names,
-     .help =
-         "how examples stand in files; auto: by the path (.csv, .tsv, a folder), else as the task says. tsv: columns "
-         "between tabs; csv: RFC 4180; folders: one a class, with a file a text; parallel: a file a field"},
+     .help = "how examples stand in files; auto: by the path (.csv, .tsv, .conllu, a folder), else as the task says. "
+             "tsv: columns "
+             "between tabs; csv: RFC 4180; folders: one a class, with a file a text; parallel: a file a field; conllu; "
+             "columns: a token and its tags a line, an empty line "
+             "between sentences (CoNLL-2000, 2003)"},
     {.name = "columns",
      .type = RR_KEY_STRINGS,
      .offset = offsetof(rr_data_config, columns),

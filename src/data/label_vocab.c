@@ -1,17 +1,37 @@
 #include "data/label_vocab.h"
 
 #include <cJSON.h>
+#include <stdlib.h>
 
-rr_status rr_label_vocab_to_json(const rr_vocab *vocab, const rr_labels *labels, rr_buffer *out) {
+rr_status rr_label_vocab_to_json(const rr_vocab *vocab, const rr_labels *labels, const int32_t *frequent,
+                                 rr_buffer *out) {
     rr_buffer_puts(out, "{\"tokens\": ");
     RR_TRY(rr_vocab_to_json(vocab, out));
     rr_buffer_puts(out, ", \"labels\": ");
     rr_labels_to_json(labels, out);
-    rr_buffer_puts(out, "}");
+    for (size_t i = 0; i < rr_vocab_size(vocab) && frequent != NULL; i++)
+        rr_buffer_printf(out, "%s%d", i == 0 ? ", \"frequent\": [" : ", ", (int)frequent[i]);
+    rr_buffer_puts(out, frequent != NULL ? "]}" : "}");
     return out->failed ? rr_fail(RR_ERR_NOMEM, "no memory for the vocabulary as JSON") : RR_OK;
 }
 
-rr_status rr_label_vocab_from_json(const char *text, rr_vocab **vocab, rr_labels *labels) {
+static rr_status read_frequent(const cJSON *array, size_t tokens, size_t classes, int32_t **out) {
+    size_t count = 0;
+    const cJSON *item;
+    int32_t *frequent = malloc((tokens + 1) * sizeof *frequent);
+    if (frequent == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the tags of %zu tokens", tokens);
+    *out = frequent;
+    cJSON_ArrayForEach(item, array) {
+        if (count == tokens || !cJSON_IsNumber(item) ||
+            !(item->valuedouble >= 0 && item->valuedouble < (double)classes))
+            return rr_fail(RR_ERR_INPUT, "the checkpoint's \"frequent\" are no classes of its tokens");
+        frequent[count++] = (int32_t)item->valuedouble;
+    }
+    return count == tokens ? RR_OK
+                           : rr_fail(RR_ERR_INPUT, "the checkpoint has %zu \"frequent\" for %zu tokens", count, tokens);
+}
+
+rr_status rr_label_vocab_from_json(const char *text, rr_vocab **vocab, rr_labels *labels, int32_t **frequent) {
     cJSON *json = cJSON_Parse(text);
     const cJSON *tokens = cJSON_GetObjectItem(json, "tokens"), *classes = cJSON_GetObjectItem(json, "labels");
     char *token_text = tokens != NULL ? cJSON_PrintUnformatted(tokens) : NULL;
@@ -21,6 +41,8 @@ rr_status rr_label_vocab_from_json(const char *text, rr_vocab **vocab, rr_labels
         status = rr_fail(RR_ERR_INPUT, "the checkpoint holds no vocabulary of tokens and labels");
     if (status == RR_OK) status = rr_vocab_from_json(token_text, vocab);
     if (status == RR_OK) status = rr_labels_from_json(class_text, labels);
+    if (status == RR_OK && frequent != NULL)
+        status = read_frequent(cJSON_GetObjectItem(json, "frequent"), rr_vocab_size(*vocab), labels->count, frequent);
     cJSON_free(token_text);
     cJSON_free(class_text);
     cJSON_Delete(json);

@@ -44,11 +44,15 @@ static rr_status read_set(const rr_config *config, const rr_data_config *data, c
                                      .columns = data->columns.count > 0 ? data->columns.items
                                                 : tsv                   ? wish->tsv_columns
                                                                         : NULL,
+                                     .lists = wish->lists,
                                      .delimiter = data->delimiter != NULL ? data->delimiter[0] : 0,
                                      .header = data->header && (!tsv || has_names(&data->columns)),
                                      .max_line_bytes = data->max_line_bytes,
                                      .on_error = (rr_on_error)data->on_error};
-        status = source->read(&options, (const char *const *)files.paths, files.count, out);
+        if (source->sentences && !wish->lists)
+            status = rr_fail(RR_ERR_INPUT, "%s: format %s holds sentences with tags, which this task does not read",
+                             files.paths[0], source->name);
+        if (status == RR_OK) status = source->read(&options, (const char *const *)files.paths, files.count, out);
         if (status == RR_ERR_INPUT) status = rr_config_fail(config, keys[split], "%s", rr_last_error());
     }
     rr_file_list_free(&files);

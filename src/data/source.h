@@ -14,6 +14,7 @@ typedef struct rr_source_options {
     /* [field_count] which column each field comes from: a name (where there is a header), or a number
      * from 1 on, or from the end (-1 is the last). NULL: the source's own choice, see there. */
     const char *const *columns;
+    bool lists;            /* a field is a list of items between blanks; in records line ends divide them */
     char delimiter;        /* csv, tsv; 0: the format's own */
     bool header;           /* csv, tsv: the first record names the columns */
     size_t max_line_bytes; /* a longer line is a bad record */
@@ -22,7 +23,8 @@ typedef struct rr_source_options {
 
 typedef struct rr_source_ops {
     const char *name, *help;
-    bool folders; /* paths are folders, not files */
+    bool folders;   /* paths are folders, not files */
+    bool sentences; /* every record is a list of tokens with a list of tags: for tasks that ask for lists */
     /**
      * Appends the records of all paths (of files: in that order, patterns already expanded).
      * Text is UTF-8: other bytes make a record bad. A byte order mark at the start of a file is left out, CR LF is a

@@ -28,15 +28,15 @@ bool rr_source_line(rr_source_file *file, rr_csv_field *line) {
 
 static rr_status no_column(const char *path, const char *name, const rr_csv_field *header, size_t count) {
     rr_buffer names = {0};
+    if (header == NULL)
+        return rr_fail(RR_ERR_INPUT,
+                       "%s: column \"%s\": the columns have no names here; allowed are numbers from 1 on, or from the "
+                       "end (-1)",
+                       path, name);
     for (size_t i = 0; i < count; i++)
         rr_buffer_printf(&names, "%s%.*s", i > 0 ? ", " : "", (int)header[i].length, header[i].bytes);
     rr_status status =
-        header != NULL
-            ? rr_fail(RR_ERR_INPUT, "%s: has no column \"%s\"; there are %s", path, name, rr_buffer_text(&names))
-            : rr_fail(RR_ERR_INPUT,
-                      "%s: column \"%s\": the columns have no names here; allowed are numbers "
-                      "from 1 on, or from the end (-1)",
-                      path, name);
+        rr_fail(RR_ERR_INPUT, "%s: has no column \"%s\"; there are %s", path, name, rr_buffer_text(&names));
     rr_buffer_free(&names);
     return status;
 }
@@ -65,6 +65,23 @@ rr_status rr_source_find_columns(const rr_source_options *options, const char *p
     return RR_OK;
 }
 
+/* What stands between blanks, with line ends between. */
+static rr_status append_items(rr_records *records, size_t field, rr_csv_field text) {
+    static const char blanks[] = " \t\r\n";
+    const char *at = text.bytes, *end = text.bytes + text.length;
+    for (bool first = true; at < end;) {
+        while (at < end && memchr(blanks, *at, sizeof blanks - 1) != NULL) at++;
+        const char *stop = at;
+        while (stop < end && memchr(blanks, *stop, sizeof blanks - 1) == NULL) stop++;
+        if (stop == at) break;
+        if (!first) RR_TRY(rr_records_append(records, field, "\n", 1));
+        RR_TRY(rr_records_append(records, field, at, (size_t)(stop - at)));
+        first = false;
+        at = stop;
+    }
+    return RR_OK;
+}
+
 rr_status rr_source_add(const rr_source_options *options, uint64_t line, const rr_csv_field *fields,
                         rr_records *records) {
     for (size_t f = 0; f < options->field_count; f++) {
@@ -77,7 +94,13 @@ rr_status rr_source_add(const rr_source_options *options, uint64_t line, const r
     }
     RR_TRY(rr_records_add(records, line));
     for (size_t f = 0; f < options->field_count; f++)
-        RR_TRY(rr_records_append(records, f, fields[f].bytes, fields[f].length));
+        RR_TRY(options->lists ? append_items(records, f, fields[f])
+                              : rr_records_append(records, f, fields[f].bytes, fields[f].length));
+    for (size_t f = 0; f < options->field_count; f++) {
+        if (records->items[records->count - 1].fields[f].length > 0) continue;
+        rr_records_drop(records); /* a list without items */
+        return rr_records_bad(records, options->on_error, line, "the %s is empty", options->fields[f]);
+    }
     return RR_OK;
 }
 

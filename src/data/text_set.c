@@ -50,6 +50,41 @@ rr_status rr_text_set_add(rr_text_set *set, const rr_vocab *vocab, const rr_text
     return RR_OK;
 }
 
+static rr_status add_id(rr_tokens *tokens, int32_t id) {
+    if (tokens->count == tokens->capacity) {
+        size_t capacity = 2 * tokens->capacity + 1024;
+        int32_t *ids = realloc(tokens->ids, capacity * sizeof *ids);
+        if (ids == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for %zu tokens", capacity);
+        tokens->ids = ids;
+        tokens->capacity = capacity;
+    }
+    tokens->ids[tokens->count++] = id;
+    return RR_OK;
+}
+
+rr_status rr_text_set_add_list(rr_text_set *set, const rr_vocab *vocab, const rr_text_rules *rules, const char *text,
+                               size_t length) {
+    RR_TRY(grow(set));
+    size_t begin = set->tokens.count;
+    for (const char *at = text, *end = text + length; at < end;) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        if (stop == NULL) stop = end;
+        rr_buffer_clear(&set->scratch);
+        rr_normalise_text((rr_normalise){.lowercase = rules->normalise.lowercase}, at, (size_t)(stop - at),
+                          &set->scratch);
+        if (set->scratch.failed) return rr_fail(RR_ERR_NOMEM, "no memory for a text of %zu bytes", length);
+        int32_t id = rr_vocab_id(vocab, rr_buffer_text(&set->scratch), set->scratch.length);
+        set->tokens.unknown += id == rr_vocab_unk(vocab);
+        RR_TRY(add_id(&set->tokens, id));
+        at = stop + 1;
+    }
+    cut(set, rules, begin);
+    set->begin[set->count] = begin;
+    set->lengths[set->count++] = set->tokens.count - begin;
+    set->begin[set->count] = set->tokens.count;
+    return RR_OK;
+}
+
 void rr_text_set_drop(rr_text_set *set) { set->tokens.count = set->begin[--set->count]; }
 
 void rr_text_set_clear(rr_text_set *set) { set->count = set->tokens.count = set->tokens.unknown = set->cut = 0; }

@@ -32,6 +32,10 @@ rr_status rr_text_count(const rr_text_rules *rules, const char *name, const char
 rr_status rr_text_set_add(rr_text_set *set, const rr_vocab *vocab, const rr_text_rules *rules, const char *name,
                           const char *text, size_t length);
 
+/** The same of a list of words with line ends between them; each is normalised by itself. */
+rr_status rr_text_set_add_list(rr_text_set *set, const rr_vocab *vocab, const rr_text_rules *rules, const char *text,
+                               size_t length);
+
 /** Takes the last text back. */
 void rr_text_set_drop(rr_text_set *set);
 

@@ -125,10 +125,8 @@ static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin
         total = larger(total, rr_text_set_most(&c->sets[split].texts, rows));
     }
     c->micro_rows = rows;
-    rr_sequence_room_plan(&c->room, arena, longest, rows);
+    rr_text_batch_plan(&c->texts, arena, total, longest, rows);
     rr_sequence_room_plan(&c->flat, arena, 1, rows);
-    c->order = rr_arena_take(arena, rows * sizeof *c->order);
-    c->tokens = rr_arena_take(arena, total * sizeof *c->tokens);
     c->targets = rr_arena_take(arena, rows * sizeof *c->targets);
     c->predicted = rr_arena_take(arena, rows * sizeof *c->predicted);
     c->multi = c->config.multi_label ? rr_arena_floats(arena, rows * classes) : NULL;
@@ -160,32 +158,18 @@ static rr_status load(rr_task *task, const rr_position *position, size_t begin, 
     return RR_OK;
 }
 
-/* c->order: rows, longest first, equal ones in their order. Insertion: a batch has few rows. */
-static void sort_rows(rr_classify *c, const rr_text_set *texts, const uint32_t *examples, size_t rows) {
-    for (size_t i = 0; i < rows; i++) {
-        size_t at = i, length = texts->lengths[examples[i]];
-        for (; at > 0 && texts->lengths[examples[c->order[at - 1]]] < length; at--) c->order[at] = c->order[at - 1];
-        c->order[at] = i;
-    }
-}
-
 void rr_classify_forward(rr_classify *c, const rr_text_set *texts, const uint32_t *examples, size_t rows, size_t first,
                          const rr_dropout *dropout, const rr_hooks *hooks, rr_sequence *sequence) {
     const rr_params *params = &c->base.params;
     rr_phase outer = rr_profile_enter(RR_PHASE_EMBEDDING);
-    sort_rows(c, texts, examples, rows);
+    *sequence = rr_text_batch_fill(&c->texts, texts, examples, rows, first);
     for (size_t i = 0; i < rows; i++) {
-        c->room.lengths[i] = texts->lengths[examples[c->order[i]]];
-        c->room.row_id[i] = c->flat.row_id[i] = first + c->order[i];
+        c->flat.row_id[i] = sequence->row_id[i];
         c->flat.lengths[i] = 1;
     }
-    *sequence = rr_sequence_of(&c->room, rows);
-    for (size_t i = 0; i < rows; i++) {
-        const int32_t *text = rr_text_set_at(texts, examples[c->order[i]]);
-        for (size_t t = 0; t < sequence->lengths[i]; t++) c->tokens[sequence->offset[t] + i] = text[t];
-    }
     rr_profile_enter(outer);
-    const float *top = rr_encoder_forward(&c->encoder, params, sequence, c->tokens, NULL, NULL, NULL, dropout, hooks);
+    const float *top =
+        rr_encoder_forward(&c->encoder, params, sequence, c->texts.tokens, NULL, NULL, NULL, dropout, hooks);
     outer = rr_profile_enter(RR_PHASE_HEAD);
     rr_pooling_forward(c->pooling, params, sequence, top, c->pooled, hooks);
     rr_sequence flat = rr_sequence_of(&c->flat, rows);
@@ -213,9 +197,9 @@ static void multi_label_loss(rr_classify *c, size_t rows, float scale, const rr_
 static void loss_of(rr_classify *c, const rr_classify_set *set, const uint32_t *examples, size_t rows, float scale,
                     const rr_hooks *hooks) {
     size_t classes = rr_classify_classes(c);
-    for (size_t i = 0; i < rows && set->labels != NULL; i++) c->targets[i] = set->labels[examples[c->order[i]]];
+    for (size_t i = 0; i < rows && set->labels != NULL; i++) c->targets[i] = set->labels[examples[c->texts.order[i]]];
     for (size_t i = 0; i < rows && set->multi != NULL; i++)
-        memcpy(c->multi + i * classes, set->multi + examples[c->order[i]] * classes, classes * sizeof *c->multi);
+        memcpy(c->multi + i * classes, set->multi + examples[c->texts.order[i]] * classes, classes * sizeof *c->multi);
     if (c->config.multi_label)
         multi_label_loss(c, rows, scale, hooks);
     else
@@ -254,7 +238,7 @@ static rr_status train(rr_task *task, size_t begin, size_t end, float scale, con
     rr_dropout_apply(dropout, (uint32_t)c->model.num_layers, (float)c->model.dropout_output, &flat, c->encoder.width,
                      c->dpooled, c->dpooled);
     rr_pooling_backward(c->pooling, params, &sequence, c->encoder.top, c->dpooled, c->encoder.dtop, hooks);
-    rr_encoder_backward(&c->encoder, params, &sequence, c->tokens, NULL, NULL, NULL, dropout, hooks);
+    rr_encoder_backward(&c->encoder, params, &sequence, c->texts.tokens, NULL, NULL, NULL, dropout, hooks);
     rr_hooks_ready(hooks, params->total);
     return RR_OK;
 }
@@ -293,7 +277,7 @@ rr_status rr_classify_evaluate(rr_task *task, rr_split split, size_t begin, size
         rr_classify_forward(c, &set->texts, examples, rows, 0, NULL, hooks, &sequence);
         loss_of(c, set, examples, rows, 0, hooks);
         for (size_t i = 0; i < rows; i++) {
-            double *out = outcomes + (first - begin + c->order[i]) * width;
+            double *out = outcomes + (first - begin + c->texts.order[i]) * width;
             out[LOSS] = c->nll[i];
             if (c->config.multi_label) {
                 put_marks(c, i, out);

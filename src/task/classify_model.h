@@ -9,6 +9,7 @@
 #include "nn/pooling.h"
 #include "nn/softmax_head.h"
 #include "task/task.h"
+#include "task/text_batch.h"
 
 /** The classifier's own rows of the `task` section. */
 typedef struct rr_classify_config {
@@ -50,15 +51,14 @@ typedef struct rr_classify {
 
     /* What plan took. */
     size_t micro_rows;
-    rr_sequence_room room, flat; /* flat: rows of one step, the pooled vectors */
-    size_t *order;               /* [micro_rows] rows of a batch, longest first */
-    int32_t *tokens;             /* [N] */
-    int32_t *targets;            /* [micro_rows] */
-    int32_t *predicted;          /* [micro_rows] */
-    float *multi;                /* [micro_rows, classes] */
-    float *pooled, *dpooled;     /* [micro_rows, width] */
-    float *probabilities;        /* [micro_rows, classes] without training */
-    double *nll;                 /* [micro_rows] */
+    rr_text_batch texts;
+    rr_sequence_room flat;   /* rows of one step, the pooled vectors */
+    int32_t *targets;        /* [micro_rows] */
+    int32_t *predicted;      /* [micro_rows] */
+    float *multi;            /* [micro_rows, classes] */
+    float *pooled, *dpooled; /* [micro_rows, width] */
+    float *probabilities;    /* [micro_rows, classes] without training */
+    double *nll;             /* [micro_rows] */
 
     const uint32_t *batch; /* examples of the rows of this step */
     size_t batch_rows;
@@ -77,8 +77,8 @@ void rr_classify_free_data(rr_classify *c);
 rr_status rr_classify_vocab_json(const rr_task *task, rr_buffer *out);
 
 /**
- * Texts of a set to pooled vectors, c->pooled [rows, width], in the order of c->order: examples[c->order[i]] is row i.
- * first: the number of the first row in the global batch.
+ * Texts of a set to pooled vectors, c->pooled [rows, width], in the order of c->texts.order: examples[order[i]] is row
+ * i. first: the number of the first row in the global batch.
  */
 void rr_classify_forward(rr_classify *c, const rr_text_set *texts, const uint32_t *examples, size_t rows, size_t first,
                          const rr_dropout *dropout, const rr_hooks *hooks, rr_sequence *sequence);

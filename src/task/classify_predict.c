@@ -3,6 +3,7 @@
 
 #include "math/pointwise.h"
 #include "task/classify_model.h"
+#include "task/json_string.h"
 
 rr_status rr_classify_take(rr_task *task, const rr_text *texts, size_t count) {
     rr_classify *c = (rr_classify *)task;
@@ -13,25 +14,11 @@ rr_status rr_classify_take(rr_task *task, const rr_text *texts, size_t count) {
     return RR_OK;
 }
 
-static void put_name(rr_buffer *out, const char *name) {
-    rr_buffer_puts(out, "\"");
-    for (const char *at = name; *at != 0; at++) {
-        unsigned char byte = (unsigned char)*at;
-        if (byte == '"' || byte == '\\')
-            rr_buffer_printf(out, "\\%c", byte);
-        else if (byte < 0x20)
-            rr_buffer_printf(out, "\\u%04x", byte);
-        else
-            rr_buffer_append(out, at, 1);
-    }
-    rr_buffer_puts(out, "\"");
-}
-
 static void put_probabilities(const rr_classify *c, const float *p, rr_buffer *out) {
     rr_buffer_puts(out, ", \"probabilities\": {");
     for (size_t k = 0; k < rr_classify_classes(c); k++) {
         rr_buffer_puts(out, k > 0 ? ", " : "");
-        put_name(out, c->labels.names[k]);
+        rr_json_string(out, c->labels.names[k]);
         rr_buffer_printf(out, ": %.6g", (double)p[k]);
     }
     rr_buffer_puts(out, "}");
@@ -42,7 +29,7 @@ static void put_one(const rr_classify *c, const float *p, rr_buffer *out) {
     for (size_t k = 1; k < rr_classify_classes(c); k++)
         if (p[k] > p[best]) best = k;
     rr_buffer_puts(out, "\"label\": ");
-    put_name(out, c->labels.names[best]);
+    rr_json_string(out, c->labels.names[best]);
     rr_buffer_printf(out, ", \"probability\": %.6g", (double)p[best]);
     put_probabilities(c, p, out);
 }
@@ -53,7 +40,7 @@ static void put_several(const rr_classify *c, const float *p, rr_buffer *out) {
     for (size_t k = 0; k < rr_classify_classes(c); k++) {
         if (!(p[k] > 0.5F)) continue;
         rr_buffer_puts(out, between);
-        put_name(out, c->labels.names[k]);
+        rr_json_string(out, c->labels.names[k]);
         between = ", ";
     }
     rr_buffer_puts(out, "]");
@@ -75,7 +62,7 @@ static void predict_rows(rr_classify *c, const uint32_t *examples, size_t rows, 
     }
     for (size_t i = 0; i < rows; i++) {
         const float *p = c->probabilities + i * classes;
-        rr_buffer *text = &out[examples[c->order[i]]];
+        rr_buffer *text = &out[examples[c->texts.order[i]]];
         if (c->config.multi_label)
             put_several(c, p, text);
         else

@@ -77,6 +77,7 @@ static void every_source_reads_its_format(void **state) {
         {"parallel", {"good film\n\nbad one\n", "yes\r\n\nno\n"}},
     };
     size_t seen[16] = {0};
+    for (size_t i = 0; i < rr_source_count; i++) seen[i] += rr_sources[i]->sentences; /* below */
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         rr_records records = {.count = 0};
         const rr_source_ops *source = named(cases[k].source);
@@ -95,6 +96,80 @@ static void every_source_reads_its_format(void **state) {
         rr_records_free(&records);
     }
     for (size_t i = 0; i < rr_source_count; i++) assert_true(seen[i] > 0); /* a new source needs a case */
+}
+
+static const char *const lists[] = {"tokens", "tags"};
+
+static rr_source_options list_options(rr_on_error on_error) {
+    rr_source_options options = options_for(on_error);
+    options.fields = lists;
+    options.lists = true;
+    return options;
+}
+
+static void sentences_are_lists_of_tokens_and_tags(void **state) {
+    static const given cases[] = {
+        {"conllu",
+         {"# text = Hello\n1\tGood\tgood\tADJ\t_\t_\t2\tamod\t_\t_\n2-3\tfilm!\t_\t_\t_\t_\t_\t_\t_\t_\n"
+          "2\tfilm\tfilm\tNOUN\t_\t_\t0\troot\t_\t_\n2.1\tx\tx\tX\t_\t_\t_\t_\t_\t_\n\n\n"
+          "1\tNo\tno\tINTJ\t_\t_\t0\troot\t_\t_\n"}},
+        {"columns", {"-DOCSTART- -X- O\n\nGood JJ ADJ\r\nfilm NN NOUN\r\n\r\n\nNo UH  INTJ"}},
+        {"parallel", {"Good  film\nNo\n", " ADJ NOUN \nINTJ\n"}},
+        {"tsv", {"Good film\tADJ NOUN\nNo\tINTJ\n"}},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        rr_records records = {.count = 0};
+        rr_source_options options = list_options(RR_ON_ERROR_STOP);
+        options.header = false;
+        assert_ok(read_texts(*state, named(cases[k].source), cases[k].texts, options, &records));
+        assert_int_equal(records.count, 2);
+        assert_record(&records, 0, "Good\nfilm", "ADJ\nNOUN");
+        assert_record(&records, 1, "No", "INTJ");
+        rr_records_free(&records);
+    }
+}
+
+static void a_bad_line_leaves_its_whole_sentence_out(void **state) {
+    static const struct {
+        given given;
+        const char *complaint;
+    } cases[] = {
+        {{"columns", {"a X\n\nb X\nc\xff X\nd\xff X\n\ne X\n"}}, "one:4: the line is not UTF-8"},
+        {{"conllu", {"1\ta\ta\tX\t_\t_\t_\t_\t_\t_\n\n1\ta\ta\tX\n\n1\ta\ta\tX\t_\t_\t_\t_\t_\t_\n"}},
+         "one:3: the line has not the columns"},
+        {{"conllu", {"1\ta\ta\tX\t_\t_\t_\t_\t_\t_\n\n1\ta\ta\t\t_\t_\t_\t_\t_\t_\n\n1\ta\ta\tX\t_\t_\t_\t_\t_\t_\n"}},
+         "one:3: a column is empty"},
+        {{"parallel", {"a\nb\nc\n", "X\n  \nX\n"}}, "one:2: the tags is empty"},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        rr_records stop = {.count = 0}, skip = {.count = 0};
+        const rr_source_ops *source = named(cases[k].given.source);
+        assert_refused(read_texts(*state, source, cases[k].given.texts, list_options(RR_ON_ERROR_STOP), &stop),
+                       cases[k].complaint);
+        assert_ok(read_texts(*state, source, cases[k].given.texts, list_options(RR_ON_ERROR_SKIP), &skip));
+        assert_int_equal(skip.count, 2);
+        assert_int_equal(skip.skipped, 1);
+        rr_records_free(&stop);
+        rr_records_free(&skip);
+    }
+}
+
+static void columns_of_sentences_are_chosen_by_name_or_number(void **state) {
+    static const char *const text[] = {"1\ta\tb\tX\tY\t_\t_\t_\t_\t_\n", NULL}, *const words[] = {"a NN B-NP O\n",
+                                                                                                  NULL};
+    static const char *const names[] = {"LEMMA", "5"}, *const wrong[] = {"LEMMA", "TAG"}, *const third[] = {"1", "-2"};
+    rr_records records = {.count = 0};
+    rr_source_options options = list_options(RR_ON_ERROR_STOP);
+    options.columns = names;
+    assert_ok(read_texts(*state, named("conllu"), text, options, &records));
+    assert_record(&records, 0, "b", "Y");
+    options.columns = wrong;
+    assert_refused(read_texts(*state, named("conllu"), text, options, &records),
+                   "has no column \"TAG\"; there are ID, FORM");
+    options.columns = third;
+    assert_ok(read_texts(*state, named("columns"), words, options, &records));
+    assert_record(&records, 1, "a", "B-NP");
+    rr_records_free(&records);
 }
 
 /* The third line (of folders: the file of "yes") is bad. */
@@ -165,6 +240,7 @@ static void files_that_give_nothing_are_errors(void **state) {
         const char *missing[] = {scratch_path(*state, "nothing"), scratch_path(*state, "nothing")};
         rr_source_options options = options_for(RR_ON_ERROR_SKIP);
         assert_refused(rr_sources[i]->read(&options, missing, 2, &records), "nothing");
+        if (rr_sources[i]->sentences) options = list_options(RR_ON_ERROR_SKIP);
         const char *texts[3] = {"", strcmp(rr_sources[i]->name, "parallel") == 0 ? "" : NULL, NULL};
         assert_refused(read_texts(*state, rr_sources[i], rr_sources[i]->folders ? empty : texts, options, &records),
                        "holds no example");
@@ -213,11 +289,28 @@ static void real_files_have_the_examples_that_are_known(void **state) {
     assert_ok(named("parallel")->read(&options, (const char *[]){seq, label}, 2, &records));
     assert_int_equal(records.count, 13084);
     rr_records_free(&records);
+    char trees[512];
+    snprintf(trees, sizeof trees, "%s/ud_ewt/en_ewt-ud-train.conllu", folder);
+    options = list_options(RR_ON_ERROR_STOP);
+    options.max_line_bytes = 1 << 20;
+    size_t words = 0;
+    assert_ok(named("conllu")->read(&options, (const char *[]){trees}, 1, &records));
+    assert_int_equal(records.count, 12544);
+    for (size_t i = 0; i < records.count; i++) {
+        const char *text = rr_records_text(&records, i, 0);
+        words++;
+        for (size_t k = 0; k < rr_records_length(&records, i, 0); k++) words += text[k] == '\n';
+    }
+    assert_int_equal(words, 204577);
+    rr_records_free(&records);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_source_reads_its_format, scratch_open, scratch_close),
+        cmocka_unit_test_setup_teardown(sentences_are_lists_of_tokens_and_tags, scratch_open, scratch_close),
+        cmocka_unit_test_setup_teardown(a_bad_line_leaves_its_whole_sentence_out, scratch_open, scratch_close),
+        cmocka_unit_test_setup_teardown(columns_of_sentences_are_chosen_by_name_or_number, scratch_open, scratch_close),
         cmocka_unit_test_setup_teardown(bad_examples_stop_or_are_left_out_and_counted, scratch_open, scratch_close),
         cmocka_unit_test_setup_teardown(a_line_that_is_too_long_is_bad, scratch_open, scratch_close),
         cmocka_unit_test_setup_teardown(columns_are_named_or_numbered_from_both_ends, scratch_open, scratch_close),

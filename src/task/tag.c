@@ -1,0 +1,231 @@
+#include "task/tag.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/profile.h"
+#include "task/tag_model.h"
+
+static const rr_key keys[] = {{.name = NULL}};
+
+static rr_tagger *self(rr_task *task) { return (rr_tagger *)task; }
+static const rr_tagger *self_const(const rr_task *task) { return (const rr_tagger *)task; }
+
+static void destroy(rr_task *task) {
+    rr_tagger *tagger = self(task);
+    rr_tag_free_data(tagger);
+    rr_batches_free(tagger->batches);
+    rr_encoder_free(&tagger->encoder);
+    rr_params_free(&tagger->base.params);
+    free(tagger);
+}
+
+static rr_status declare(rr_tagger *tagger) {
+    rr_encoder_spec spec = {.model = &tagger->model, .vocab_size = rr_vocab_size(tagger->vocab), .team = tagger->team};
+    RR_TRY(rr_encoder_create(&spec, &tagger->encoder));
+    rr_params *params = &tagger->base.params;
+    RR_TRY(rr_softmax_head_declare(&tagger->head, params, "head", tagger->encoder.width, tagger->labels.count,
+                                   (size_t)-1));
+    RR_TRY(rr_encoder_declare_rnn(&tagger->encoder, params, ""));
+    return rr_encoder_declare_embedding(&tagger->encoder, params, "");
+}
+
+static rr_status order_batches(rr_tagger *tagger, uint64_t seed) {
+    const rr_text_set *texts = &tagger->sets[RR_SPLIT_TRAIN].texts;
+    if (texts->count == 0) return RR_OK;
+    tagger->base.tokens_a_row = rr_text_set_longest(texts);
+    return rr_batches_create(texts->lengths, texts->count, tagger->global_batch_size, seed, &tagger->batches);
+}
+
+static rr_status check(const rr_task_setup *setup) {
+    if (setup->model->tie_weights)
+        return rr_config_fail(setup->config, "model.tie_weights", "must be false for tagging: tags are no tokens");
+    if (setup->data->split_punctuation)
+        return rr_config_fail(setup->config, "data.split_punctuation",
+                              "must be false for tagging, whose files say what a token is");
+    return RR_OK;
+}
+
+static rr_status create(const rr_task_setup *setup, rr_task **out) {
+    RR_TRY(check(setup));
+    rr_tagger *tagger = calloc(1, sizeof *tagger);
+    if (tagger == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for a tagger");
+    tagger->base.ops = &rr_task_tag;
+    tagger->model = *setup->model;
+    tagger->team = setup->team;
+    tagger->global_batch_size = setup->global_batch_size;
+    tagger->rules = (rr_text_rules){.unit = RR_UNIT_WORD,
+                                    .normalise = {.lowercase = setup->data->lowercase},
+                                    .max_length = setup->data->max_length,
+                                    .keep = (rr_keep)setup->data->keep};
+    rr_status status = rr_tag_read(tagger, setup);
+    if (status == RR_OK) status = declare(tagger);
+    if (status == RR_OK) status = order_batches(tagger, setup->seed);
+    if (status != RR_OK) {
+        destroy(&tagger->base);
+        return status;
+    }
+    *out = &tagger->base;
+    return RR_OK;
+}
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin, size_t end, bool training) {
+    (void)begin, (void)end;
+    rr_tagger *tagger = self(task);
+    size_t rows = micro_rows > 0 ? micro_rows : 1, longest = larger(1, rr_text_set_longest(&tagger->taken));
+    size_t total = larger(rows, rr_text_set_most(&tagger->taken, rows));
+    for (int split = 0; split < RR_SPLIT_COUNT; split++) {
+        longest = larger(longest, rr_text_set_longest(&tagger->sets[split].texts));
+        total = larger(total, rr_text_set_most(&tagger->sets[split].texts, rows));
+    }
+    tagger->micro_rows = rows;
+    rr_text_batch_plan(&tagger->texts, arena, total, longest, rows);
+    tagger->targets = rr_arena_take(arena, total * sizeof *tagger->targets);
+    tagger->predicted = rr_arena_take(arena, total * sizeof *tagger->predicted);
+    tagger->row_gold = rr_arena_take(arena, longest * sizeof *tagger->row_gold);
+    tagger->row_said = rr_arena_take(arena, longest * sizeof *tagger->row_said);
+    tagger->nll = rr_arena_take(arena, total * sizeof *tagger->nll);
+    rr_softmax_head_plan(&tagger->head, arena, tagger->team, total, training);
+    rr_encoder_plan(&tagger->encoder, arena, total, longest, rows, training);
+}
+
+static uint64_t steps_per_epoch(const rr_task *task) {
+    const rr_tagger *tagger = self_const(task);
+    return tagger->batches != NULL ? rr_batches_steps(tagger->batches) : 0;
+}
+
+static rr_status load(rr_task *task, const rr_position *position, size_t begin, size_t end, rr_loss_count *count) {
+    rr_tagger *tagger = self(task);
+    const rr_text_set *texts = &tagger->sets[RR_SPLIT_TRAIN].texts;
+    tagger->batch_rows = rr_batches_at(tagger->batches, position->epoch, position->step_in_epoch, &tagger->batch);
+    *count = (rr_loss_count){.rows = 0};
+    for (size_t row = begin; row < end && row < tagger->batch_rows; row++) {
+        count->rows += 1;
+        count->targets += (double)texts->lengths[tagger->batch[row]];
+    }
+    count->tokens = count->targets;
+    return RR_OK;
+}
+
+void rr_tag_forward(rr_tagger *tagger, const rr_text_set *texts, const uint32_t *examples, size_t rows, size_t first,
+                    const rr_dropout *dropout, const rr_hooks *hooks, rr_sequence *sequence) {
+    rr_phase outer = rr_profile_enter(RR_PHASE_EMBEDDING);
+    *sequence = rr_text_batch_fill(&tagger->texts, texts, examples, rows, first);
+    rr_profile_enter(outer);
+    rr_encoder_forward(&tagger->encoder, &tagger->base.params, sequence, tagger->texts.tokens, NULL, NULL, NULL,
+                       dropout, hooks);
+}
+
+void rr_tag_targets(rr_tagger *tagger, const rr_tag_set *set, const uint32_t *examples, const rr_sequence *sequence) {
+    for (size_t i = 0; i < sequence->rows; i++) {
+        const int32_t *tags = set->tags + set->texts.begin[examples[tagger->texts.order[i]]];
+        for (size_t t = 0; t < sequence->lengths[i]; t++) tagger->targets[sequence->offset[t] + i] = tags[t];
+    }
+}
+
+static rr_status train(rr_task *task, size_t begin, size_t end, float scale, const rr_dropout *dropout,
+                       const rr_hooks *hooks, double *loss) {
+    rr_tagger *tagger = self(task);
+    const rr_tag_set *set = &tagger->sets[RR_SPLIT_TRAIN];
+    rr_params *params = &tagger->base.params;
+    size_t stop = end < tagger->batch_rows ? end : tagger->batch_rows, rows = stop > begin ? stop - begin : 0;
+    *loss = 0;
+    if (rows == 0) { /* the last batch of an epoch may have fewer rows than ranks */
+        rr_params_settle_grads(params);
+        rr_hooks_ready(hooks, params->total);
+        return RR_OK;
+    }
+    const uint32_t *examples = tagger->batch + begin;
+    rr_sequence sequence;
+    rr_tag_forward(tagger, &set->texts, examples, rows, begin, dropout, hooks, &sequence);
+    rr_tag_targets(tagger, set, examples, &sequence);
+    rr_softmax_head_run(&tagger->head, params,
+                        &(rr_softmax_rows){.count = sequence.total,
+                                           .x = tagger->encoder.top,
+                                           .targets = tagger->targets,
+                                           .scale = scale,
+                                           .last = true,
+                                           .dx = tagger->encoder.dtop,
+                                           .nll = tagger->nll},
+                        hooks);
+    for (size_t i = 0; i < sequence.total; i++) *loss += tagger->nll[i];
+    rr_hooks_ready(hooks, rr_param_end(params, tagger->head.linear.bias));
+    rr_encoder_backward(&tagger->encoder, params, &sequence, tagger->texts.tokens, NULL, NULL, NULL, dropout, hooks);
+    rr_hooks_ready(hooks, params->total);
+    return RR_OK;
+}
+
+static size_t eval_units(const rr_task *task, rr_split split) { return self_const(task)->sets[split].texts.count; }
+
+static size_t train_metrics(const rr_task *task, double loss, rr_metric *out) {
+    (void)task, (void)loss, (void)out;
+    return 0;
+}
+
+static rr_task_cost cost(const rr_task *task) {
+    const rr_tagger *tagger = self_const(task);
+    const rr_text_set *texts = &tagger->sets[RR_SPLIT_TRAIN].texts;
+    double tokens = 0;
+    for (size_t i = 0; i < texts->count; i++) tokens += (double)texts->lengths[i];
+    if (texts->count > 0) tokens *= (double)tagger->global_batch_size / (double)texts->count;
+    return (rr_task_cost){.macs_per_target = rr_encoder_macs(&tagger->encoder) +
+                                             (double)tagger->head.linear.in_size * (double)tagger->head.linear.out_size,
+                          .targets_per_step = tokens,
+                          .tokens_per_step = tokens};
+}
+
+static void describe(const rr_task *task, rr_buffer *out) {
+    const rr_tagger *tagger = self_const(task);
+    rr_buffer_printf(out, "vocabulary %zu words; %zu tags", rr_vocab_size(tagger->vocab), tagger->labels.count);
+    if (tagger->spans.any) rr_buffer_puts(out, ", which mark spans");
+    rr_buffer_puts(out, "\n");
+    for (int split = 0; split < RR_SPLIT_COUNT; split++) {
+        const rr_tag_set *set = &tagger->sets[split];
+        rr_floor floors[RR_TASK_METRICS];
+        if (set->texts.count == 0) continue;
+        rr_buffer_printf(out, "%s %zu sentences, %zu words, %zu at most in one", rr_split_names[split],
+                         set->texts.count, set->texts.tokens.count, rr_text_set_longest(&set->texts));
+        if (set->texts.tokens.unknown > 0)
+            rr_buffer_printf(out, ", %.2f %% unknown",
+                             100.0 * (double)set->texts.tokens.unknown / (double)set->texts.tokens.count);
+        if (set->texts.cut > 0) rr_buffer_printf(out, ", %zu cut", set->texts.cut);
+        size_t count = rr_tag_floors(task, (rr_split)split, floors);
+        for (size_t i = 0; i < count && split != RR_SPLIT_TRAIN; i++)
+            rr_buffer_printf(out, "; %s %s %.4f", floors[i].name, floors[i].metric, floors[i].value);
+        rr_buffer_puts(out, "\n");
+        if (set->skipped > 0)
+            rr_buffer_printf(out, "  %zu examples left out; the first: %s\n", set->skipped,
+                             rr_buffer_text(&set->complain));
+    }
+}
+
+const rr_task_ops rr_task_tag = {
+    .name = "tag",
+    .help =
+        "tagging: a class for every word of a sentence; reports loss, accuracy and, for B- and I- tags, F1 of spans",
+    .keys = keys,
+    .create = create,
+    .free = destroy,
+    .plan = plan,
+    .steps_per_epoch = steps_per_epoch,
+    .load = load,
+    .train = train,
+    .commit = rr_task_no_commit,
+    .carry_size = rr_task_no_carry_size,
+    .carry_read = rr_task_no_carry_read,
+    .carry_write = rr_task_no_carry_write,
+    .eval_units = eval_units,
+    .outcome_size = rr_tag_outcome_size,
+    .evaluate = rr_tag_evaluate,
+    .metrics = rr_tag_metrics,
+    .report = rr_tag_report,
+    .floors = rr_tag_floors,
+    .train_metrics = train_metrics,
+    .take = rr_tag_take,
+    .predict = rr_tag_predict,
+    .vocab_json = rr_tag_vocab_json,
+    .cost = cost,
+    .describe = describe,
+};

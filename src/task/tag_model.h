@@ -1,0 +1,80 @@
+/* The parts of a tagger, shared by its files. */
+#ifndef RR_TASK_TAG_MODEL_H
+#define RR_TASK_TAG_MODEL_H
+
+#include "data/batches.h"
+#include "data/labels.h"
+#include "data/text_set.h"
+#include "nn/encoder.h"
+#include "nn/softmax_head.h"
+#include "task/spans.h"
+#include "task/task.h"
+#include "task/text_batch.h"
+
+/** The sentences of one part. */
+typedef struct rr_tag_set {
+    rr_text_set texts;
+    int32_t *tags;      /* of all tokens, where they stand in texts.tokens */
+    size_t skipped;     /* bad examples that were left out */
+    rr_buffer complain; /* what was wrong with the first of them */
+} rr_tag_set;
+
+typedef struct rr_tagger {
+    rr_task base;
+    rr_model_config model;
+    rr_text_rules rules;
+    rr_team *team;
+    size_t global_batch_size;
+
+    rr_vocab *vocab;
+    rr_labels labels;
+    rr_span_tags spans;
+    int32_t *frequent;               /* [vocabulary] the tag that training has most often for a token */
+    rr_tag_set sets[RR_SPLIT_COUNT]; /* texts.count 0: no such data */
+    rr_text_set taken;               /* sentences to predict of */
+    rr_batches *batches;
+
+    rr_encoder encoder;
+    rr_softmax_head head;
+
+    /* What plan took; N packed tokens at most. */
+    size_t micro_rows;
+    rr_text_batch texts;
+    int32_t *targets, *predicted; /* [N] */
+    int32_t *row_gold, *row_said; /* [longest] of one sentence */
+    double *nll;                  /* [N] */
+
+    const uint32_t *batch; /* examples of the rows of this step */
+    size_t batch_rows;
+} rr_tagger;
+
+/** What metrics count: types of spans where tags are those of spans, else tags. */
+static inline size_t rr_tag_kinds(const rr_tagger *tagger) {
+    return tagger->spans.any ? tagger->spans.types.count : tagger->labels.count;
+}
+
+/** tag_data.c */
+rr_status rr_tag_read(rr_tagger *tagger, const rr_task_setup *setup);
+void rr_tag_free_data(rr_tagger *tagger);
+rr_status rr_tag_vocab_json(const rr_task *task, rr_buffer *out);
+
+/** Forward over examples: tagger->encoder.top, packed as *sequence says. */
+void rr_tag_forward(rr_tagger *tagger, const rr_text_set *texts, const uint32_t *examples, size_t rows, size_t first,
+                    const rr_dropout *dropout, const rr_hooks *hooks, rr_sequence *sequence);
+
+/** The tags of examples as tagger->targets, packed as their forward pass was. */
+void rr_tag_targets(rr_tagger *tagger, const rr_tag_set *set, const uint32_t *examples, const rr_sequence *sequence);
+
+/** tag_metrics.c */
+size_t rr_tag_outcome_size(const rr_task *task);
+rr_status rr_tag_evaluate(rr_task *task, rr_split split, size_t begin, size_t end, const rr_hooks *hooks,
+                          double *outcomes);
+size_t rr_tag_metrics(const rr_task *task, const double *outcomes, size_t units, rr_metric out[RR_TASK_METRICS]);
+void rr_tag_report(const rr_task *task, const double *outcomes, size_t units, rr_buffer *out);
+size_t rr_tag_floors(const rr_task *task, rr_split split, rr_floor out[RR_TASK_METRICS]);
+
+/** tag_predict.c */
+rr_status rr_tag_take(rr_task *task, const rr_text *texts, size_t count);
+rr_status rr_tag_predict(rr_task *task, const rr_text *texts, size_t count, rr_buffer *out);
+
+#endif

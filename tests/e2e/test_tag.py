@@ -1,0 +1,157 @@
+"""Tagging: the same on any number of ranks and after a kill, formats, spans, and as in PyTorch."""
+
+import json
+import os
+import re
+import unittest
+
+from harness import DATA, SOURCE, Case, metrics_without_times, read_checkpoint, read_metrics, run, state_hash
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+CONFIG = """
+run: {name: r, dir: %(folder)s/runs}
+task: {type: tag}
+data: {train: %(text)s, split: [0.7, 0.15, 0.15], lowercase: true, vocab: {min_count: 2}}
+model: {cell: lstm, embedding_size: 12, hidden_size: 10, num_layers: 2, bidirectional: true, dropout: 0.2,
+        dropout_input: 0.1, dropout_output: 0.2}
+train: {global_batch_size: 8, max_epochs: null, max_steps: 60, max_grad_norm: 1.0}
+eval: {every: 20}
+optim: {type: adam, lr: 0.01}
+ckpt: {every_steps: 7, keep: 3}
+log: {every_steps: 1, tensorboard: false}
+"""
+
+
+class Tag(Case):
+    """What is code in the project's documents: words between backticks are spans."""
+
+    def setUp(self):
+        super().setUp()
+        self.sentences = []
+        for name in ("README.md", "CONTRIBUTING.md", "docs/architecture.md"):
+            with open(os.path.join(SOURCE, name), encoding="utf-8") as source:
+                for line in source:
+                    sentence = []
+                    for number, part in enumerate(line.split("`")):
+                        kind = "FLAG" if part.startswith("-") else "CODE"
+                        for place, word in enumerate(part.split()):
+                            sentence.append((word, "O" if number % 2 == 0 else f"{'I' if place else 'B'}-{kind}"))
+                    if sentence:
+                        self.sentences.append(sentence)
+        self.text = self.write("words.txt", "-DOCSTART- O\n\n" + "\n".join(
+            "".join(f"{word} x {tag}\n" for word, tag in sentence) for sentence in self.sentences))
+        self.config = self.write("tag.yaml", CONFIG % {"folder": self.folder, "text": self.text})
+
+    def losses(self, name):
+        return [line["loss"] for line in read_metrics(self.path(name, "")) if line["split"] == "train"]
+
+    def test_any_number_of_ranks_and_parts_gives_the_same_curve(self):
+        values = {"train__global_batch_size": 13, "train__max_steps": 45}
+        self.train("one", 1, **values)
+        for name, ranks, more in (("two", 2, {}), ("three", 3, {}), ("micro", 2, {"train__micro_batch_size": 3})):
+            self.train(name, ranks, **values, **more)
+            for a, b in zip(self.losses("one"), self.losses(name), strict=True):
+                self.assertLess(abs(a - b), 1e-4 * max(1, abs(a)), name)
+        self.assertLess(self.losses("one")[-1], self.losses("one")[0])
+
+    def test_killed_and_resumed_it_has_the_same_bits(self):
+        self.train("whole", 2)
+        self.train("killed", 2, env={"RINGRNN_FAULT": "kill:1:37"}, expect=None)
+        self.train("killed", 2)
+        self.assertEqual(state_hash(self.path("killed")), state_hash(self.path("whole")))
+        self.assertEqual(metrics_without_times(self.path("killed", "")), metrics_without_times(self.path("whole", "")))
+
+    def test_every_format_holds_the_same_sentences(self):
+        def column(word, tag, number):
+            return f"{number}\t{word}\t_\t{tag}\t_\t_\t_\t_\t_\t_\n"
+
+        self.write("a.conllu", "\n".join("".join(column(word, tag, i + 1) for i, (word, tag) in enumerate(sentence))
+                                         for sentence in self.sentences))
+        self.write("seq.in", "".join(" ".join(word for word, _ in s) + "\n" for s in self.sentences))
+        self.write("seq.out", "".join(" ".join(tag for _, tag in s) + "\n" for s in self.sentences))
+        self.train("columns", 1, train__max_steps=1)
+        self.train("conllu", 1, train__max_steps=1, data__train=f"{self.folder}/a.conllu")
+        self.train("parallel", 1, train__max_steps=1, data__train=f"[{self.folder}/seq.in, {self.folder}/seq.out]",
+                   data__format="parallel")
+        for name in ("conllu", "parallel"):
+            self.assertEqual(read_checkpoint(self.path(name))[0]["fingerprint"],
+                             read_checkpoint(self.path("columns"))[0]["fingerprint"], name)
+
+    def test_predictions_are_those_of_the_evaluation(self):
+        self.train("p", 2, data__split="null", data__test=self.text)
+        result = run(["eval", self.path("p"), "--json"], 2)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        metrics = json.loads(result.stdout)
+        texts = self.write("texts", "".join(" ".join(word for word, _ in s) + "\n" for s in self.sentences) + "\n")
+        lines = [json.loads(line) for line in run(["predict", self.path("p"), texts]).stdout.splitlines()]
+        self.assertEqual(lines.pop()["tags"], [])
+        pairs = [(tag, said) for line, sentence in zip(lines, self.sentences, strict=True)
+                 for said, (_, tag) in zip(line["tags"], sentence, strict=True)]
+        self.assertAlmostEqual(sum(a == b for a, b in pairs) / len(pairs), metrics["accuracy"], places=9)
+        self.assertEqual({floor["metric"] for floor in metrics["floors"]}, {"accuracy", "f1"})
+        self.assertIn("CODE", run(["eval", self.path("p")]).stdout)
+
+    def test_bad_input_is_named_with_file_and_line(self):
+        def refused(*words, **values):
+            result = self.train("bad", 2, expect=2, **values)
+            for word in words:
+                self.assertIn(word, result.stderr)
+
+        short = self.write("tags", "".join("O\n" for _ in self.sentences))
+        words = self.write("seq.in", "".join(" ".join(word for word, _ in s) + "\n" for s in self.sentences))
+        refused("seq.in:", "tokens have 1 tags", data__train=f"[{words}, {short}]", data__format="parallel")
+        unseen = self.write("unseen.txt", "the x O\n\nnew x B-NEW\n")
+        refused("unseen.txt:3", 'tag "B-NEW"', data__split="null", data__valid=unseen)
+        refused("data.split_punctuation", data__split_punctuation="true")
+
+    @unittest.skipUnless(os.path.exists(os.path.join(DATA, "snips")), "no real data")
+    def test_slots_are_found(self):
+        folder = os.path.join(DATA, "snips")
+        paths = {f"data__{ours}": f"[{folder}/{theirs}/seq.in, {folder}/{theirs}/seq.out]"
+                 for ours, theirs in (("train", "train"), ("valid", "valid"), ("test", "test"))}
+        self.train("snips", 2, **paths, data__split="null", data__format="parallel", data__on_error="skip",
+                   model="{embedding_size: 64, hidden_size: 64, num_layers: 1, bidirectional: true}",
+                   train__global_batch_size=32, train__max_steps=800, eval__every=400, optim__lr=0.004)
+        test = [line for line in read_metrics(self.path("snips", "")) if line["split"] == "test"][-1]
+        self.assertGreater(test["f1"], 0.7)
+        self.assertLess(test["loss"], 0.5)
+
+
+@unittest.skipIf(torch is None, "no torch package")
+class Parity(Case):
+    def test_ten_steps_of_all_sentences_at_once(self):
+        words = re.findall(r"\S+", open(self.text, encoding="utf-8").read())[:600]
+        sentences = [words[i:i + 3 + i % 11] for i in range(0, len(words), 14)]
+        tagged = [[(word, f"T{len(word) % 4}") for word in sentence] for sentence in sentences if sentence]
+        text = self.write("tagged.txt", "\n".join("".join(f"{word} {tag}\n" for word, tag in s) for s in tagged))
+        self.config = self.write("tag.yaml", CONFIG % {"folder": self.folder, "text": text})
+        values = {"data__split": "null", "data__lowercase": "false", "train__max_grad_norm": "null",
+                  "train__global_batch_size": len(tagged), "eval__every": 100,
+                  "model": "{cell: gru, embedding_size: 12, hidden_size: 10, num_layers: 2, bidirectional: true}"}
+        self.train("start", 1, train__max_steps=1, optim="{type: sgd, lr: 1.0e-37}", **values)
+        self.train("ours", 2, train__max_steps=10, options=["--init-from", self.path("start")], **values)
+        metadata, start = read_checkpoint(self.path("start"))
+        vocabulary = json.loads(metadata["vocab"])
+        index = {token: i for i, token in enumerate(vocabulary["tokens"]["tokens"])}
+        labels = [item["name"] for item in vocabulary["labels"]]
+        modules = torch.nn.ModuleDict({"embedding": torch.nn.Embedding(len(index), 12),
+                                       "rnn": torch.nn.GRU(12, 10, 2, bidirectional=True),
+                                       "head": torch.nn.Linear(20, len(labels))})
+        modules.load_state_dict({name: torch.frombuffer(bytearray(data), dtype=torch.float32).reshape(shape)
+                                 for name, (shape, data) in start.items() if not name.startswith("optimizer.")})
+        optimiser = torch.optim.Adam(modules.parameters(), lr=0.01)
+        ours = [line["loss"] for line in read_metrics(self.path("ours", "")) if line["split"] == "train"]
+        for loss_of_ours in ours:
+            logits = torch.cat([modules["head"](modules["rnn"](modules["embedding"](
+                torch.tensor([index.get(word, index["<unk>"]) for word, _ in s])))[0]) for s in tagged])
+            targets = torch.tensor([labels.index(tag) for s in tagged for _, tag in s])
+            loss = torch.nn.functional.cross_entropy(logits, targets)
+            self.assertLess(abs(loss_of_ours - loss.item()), 1e-4 * loss.item())
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        self.assertEqual(len(ours), 10)
