@@ -64,12 +64,17 @@ class Commands(Case):
 
     def test_check_and_info_of_every_config_that_comes_along(self):
         source = os.environ["RINGRNN_SOURCE"]
+        words = open(self.text, encoding="utf-8").read().split()
+        texts = {"classify": self.write("labelled.txt", "".join(f"{'long' if len(word) > 6 else 'short'}\t{word}\n" for word in words)),
+                 "tag": self.write("tagged.txt", "".join(
+                     f"1\t{word}\t_\t{'LONG' if len(word) > 6 else 'SHORT'}" + 6 * "\t_" + "\n\n" for word in words))}
         for name in sorted(os.listdir(os.path.join(source, "configs"))):
             if not name.endswith(".yaml"):
                 continue
-            arguments = [os.path.join(source, "configs", name), *self.settings(data__train=self.text)]
-            if "word" in name:
-                arguments += self.settings(data__valid=self.text, data__test=self.text)
+            text = texts.get(name.split("-")[0], self.text)
+            arguments = [os.path.join(source, "configs", name), *self.settings(data__train=text)]
+            if "word" in name or "tag" in name:
+                arguments += self.settings(data__valid=text, data__test=text)
             result = run(["check", *arguments])
             self.assertEqual(result.returncode, 0, name + result.stderr)
             result = run(["info", *arguments, "--ranks", "4"])
