@@ -55,13 +55,19 @@ static rr_status add_token(reader *r, uint64_t line, rr_csv_field text) {
     return RR_OK;
 }
 
+static bool is_blank(rr_csv_field line) {
+    for (size_t i = 0; i < line.length; i++)
+        if (line.bytes[i] != ' ' && line.bytes[i] != '\t') return false;
+    return true;
+}
+
 static rr_status read_file(reader *r, const char *path) {
     rr_source_file file = {0};
     rr_csv_field line;
     size_t before = r->records->count;
     rr_status status = rr_source_open(&file, path, r->records);
     while (status == RR_OK && rr_source_line(&file, &line)) {
-        if (line.length == 0 || line.bytes[strspn(line.bytes, " \t\r")] == '\n')
+        if (is_blank(line))
             status = close_sentence(r);
         else if (line.length > r->options->max_line_bytes)
             status = complain(r, file.line, "the line is longer than data.max_line_bytes");
