@@ -28,8 +28,8 @@ static bool at_line_end(const rr_csv *csv, const char *at) {
     return at == csv->end || *at == '\n' || (*at == '\r' && at + 1 < csv->end && at[1] == '\n');
 }
 
-/* From an opening quote to behind the closing one; doubled quotes become one. */
-static rr_status quoted(rr_csv *csv) {
+/* From an opening quote to behind the closing one. unquote: doubled quotes become one, in place. */
+static rr_status quoted(rr_csv *csv, bool unquote) {
     char *from = csv->cursor + 1, *to = from;
     const char *begin = from;
     for (;; from++) {
@@ -41,7 +41,8 @@ static rr_status quoted(rr_csv *csv) {
             from++;
         }
         csv->line += *from == '\n';
-        *to++ = *from;
+        if (unquote) *to = *from;
+        to++;
     }
     csv->cursor = from + 1;
     if (!at_line_end(csv, csv->cursor) && *csv->cursor != csv->delimiter)
@@ -64,15 +65,14 @@ static void pass_line_end(rr_csv *csv) {
     }
 }
 
-static rr_status read_fields(rr_csv *csv) {
+static rr_status read_fields(rr_csv *csv, bool unquote) {
+    csv->count = 0;
     for (;;) {
         bool quote = csv->cursor < csv->end && *csv->cursor == '"';
-        RR_TRY(quote ? quoted(csv) : plain(csv));
-        if (at_line_end(csv, csv->cursor)) break;
+        RR_TRY(quote ? quoted(csv, unquote) : plain(csv));
+        if (at_line_end(csv, csv->cursor)) return RR_OK;
         csv->cursor++; /* the delimiter */
     }
-    pass_line_end(csv);
-    return RR_OK;
 }
 
 rr_status rr_csv_next(rr_csv *csv, bool *more) {
@@ -81,11 +81,17 @@ rr_status rr_csv_next(rr_csv *csv, bool *more) {
     csv->count = 0;
     csv->record_line = csv->line;
     if (!*more) return RR_OK;
-    char *newline = memchr(csv->cursor, '\n', (size_t)(csv->end - csv->cursor));
-    rr_status status = read_fields(csv);
-    if (status == RR_ERR_INPUT) { /* to the next line */
+    char *begin = csv->cursor;
+    rr_status status = read_fields(csv, false);
+    if (status == RR_ERR_INPUT) { /* to the next line, of which nothing has been changed */
+        char *newline = memchr(begin, '\n', (size_t)(csv->end - begin));
         csv->cursor = newline != NULL ? newline + 1 : csv->end;
         csv->line = csv->record_line + 1;
     }
-    return status;
+    RR_TRY(status);
+    csv->cursor = begin;
+    csv->line = csv->record_line;
+    RR_TRY(read_fields(csv, true));
+    pass_line_end(csv);
+    return RR_OK;
 }

@@ -61,6 +61,11 @@ static void broken_quotes_are_an_error_and_reading_goes_on_at_the_next_line(void
     assert_records(BYTES("\"a\"x,b\nc\n"), ',', "!/c/");
     assert_records(BYTES("a\n\"b\nc\n"), ',', "a/!/c/");
     assert_records(BYTES("\"a"), ',', "!/");
+    /* What follows is as it was, though the broken record holds doubled quotes, or a sound column of several lines. */
+    assert_records(BYTES("\"open \"\"x\"\" bad,no\ngood film,yes\n\"a \"\"q\"\" b\",no\nlast,yes\n"), ',',
+                   "!/good film|yes/a \"q\" b|no/last|yes/");
+    assert_records(BYTES("\"a \"\"b\"\"\nc, d\",\"e\"x\nlast,\"y\"\"z\"\n"), ',',
+                   "!/!/last|y\"z/"); /* line 2 is broken, too */
     char text[] = "a\n\"b\nc";
     bool more;
     rr_csv csv;
