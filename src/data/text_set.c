@@ -95,14 +95,16 @@ static int longest_first(const void *a, const void *b) {
 }
 
 size_t rr_text_set_most(const rr_text_set *set, size_t rows) {
+    if (rows > set->count) rows = set->count;
     size_t *lengths = malloc((set->count + 1) * sizeof *lengths), sum = 0;
-    if (lengths == NULL || set->count == 0) {
+    if (lengths == NULL) return rows * rr_text_set_longest(set);
+    if (set->count == 0) {
         free(lengths);
         return 0;
     }
     memcpy(lengths, set->lengths, set->count * sizeof *lengths);
     qsort(lengths, set->count, sizeof *lengths, longest_first);
-    for (size_t i = 0; i < rows && i < set->count; i++) sum += lengths[i];
+    for (size_t i = 0; i < rows; i++) sum += lengths[i];
     free(lengths);
     return sum;
 }

@@ -42,7 +42,7 @@ void rr_text_set_drop(rr_text_set *set);
 /** Leaves the set empty, but keeps its memory. */
 void rr_text_set_clear(rr_text_set *set);
 
-/** The sum of the `rows` longest lengths: what that many texts of the set have at most. 0 if memory is out. */
+/** What `rows` texts of the set have at most: the sum of the longest lengths; more if memory to sort them is out. */
 size_t rr_text_set_most(const rr_text_set *set, size_t rows);
 
 static inline size_t rr_text_set_longest(const rr_text_set *set) {

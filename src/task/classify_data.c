@@ -68,6 +68,7 @@ static rr_status build_vocab(rr_classify *c, const rr_task_setup *setup, const r
 typedef struct marks {
     const rr_labels *labels;
     float *row;
+    size_t found; /* labels, known or not */
     bool unknown;
     char name[64];
 } marks;
@@ -75,6 +76,7 @@ typedef struct marks {
 static rr_status mark(void *ctx, const char *name, size_t length) {
     marks *m = ctx;
     int32_t id = rr_labels_find(m->labels, name, length);
+    m->found++;
     if (id >= 0) {
         m->row[id] = 1;
     } else if (!m->unknown) {
@@ -108,6 +110,7 @@ static rr_status add_example(rr_classify *c, const rr_task_setup *setup, int spl
     if (set->texts.lengths[at] == 0) return leave_out(setup, set, split, place, "the text holds no token");
     RR_TRY(rr_labels_each(rr_records_text(records, i, LABEL), rr_records_length(records, i, LABEL), separator(c), mark,
                           &found));
+    if (found.found == 0 && !c->config.multi_label) return leave_out(setup, set, split, place, "the label is empty");
     if (found.unknown) {
         snprintf(what, sizeof what, "the label \"%s\" does not stand in the training part", found.name);
         return leave_out(setup, set, split, place, what);
@@ -134,7 +137,7 @@ static rr_status fill_set(rr_classify *c, const rr_task_setup *setup, int split,
         row != NULL ? reserve_labels(c, set, records->count) : rr_fail(RR_ERR_NOMEM, "no memory for labels");
     set->skipped = records->skipped;
     rr_buffer_puts(&set->complain, rr_buffer_text(&records->first_skip));
-    for (size_t i = 0; i < records->count && status == RR_OK; i++) {
+    for (size_t i = 0; i < records->count && status == RR_OK && row != NULL; i++) {
         rr_buffer_clear(&place);
         rr_records_place(records, i, &place);
         status = add_example(c, setup, split, records, i, row, rr_buffer_text(&place));

@@ -246,6 +246,10 @@ static rr_status close_run(rr_run *run) {
 rr_status rr_run_end(rr_run *run, rr_status status) {
     bool agreed = status == RR_OK || status == RR_STOPPED || status == RR_ERR_NUMERIC || rr_comm_agreed(run->comm);
     if (!agreed) rr_comm_abort(run->comm, status);
+    rr_buffer message = {0};
+    rr_buffer_puts(&message, rr_last_error()); /* what comes of closing must not hide it */
     rr_status closed = close_run(run);
+    if (status != RR_OK) rr_fail(status, "%s", rr_buffer_text(&message));
+    rr_buffer_free(&message);
     return status != RR_OK ? status : closed;
 }
