@@ -33,7 +33,6 @@ typedef struct rr_param {
     size_t fan_in; /* PyTorch's default bound is 1 / sqrt(fan_in); hidden_size for cells; 0: normal(0, 1) (embedding) */
     size_t gates;  /* cells: rows are `gates` blocks; else 1 */
     bool overwritten;  /* its layer writes the first gradient of a step over what was there: nothing need be cleared */
-    bool frozen;       /* the optimiser leaves it as it is; its gradient stays 0 */
     bool rowwise;      /* a step writes some rows of the gradient, and says which (rr_param_list_row) */
     rr_row_list *rows; /* which, where that is asked for (rr_param_list_rows); else NULL */
     int forget_gate;   /* which block is the forget gate (bias_hh gets 0, bias_ih gets the constant); -1: none */

@@ -42,24 +42,15 @@ static rr_status check(const rr_task_setup *setup) {
 static rr_status declare(rr_lm *lm) {
     const rr_model_config *model = &lm->model;
     size_t vocab_size = rr_vocab_size(lm->corpus.vocab);
-    rr_rnn_spec spec = {.cell = rr_cells[model->cell],
-                        .input_size = model->embedding_size,
-                        .hidden_size = model->hidden_size,
-                        .num_layers = model->num_layers,
-                        .bias = model->bias,
-                        .dropout = (float)model->dropout,
-                        .dropout_layer = 1,
-                        .team = lm->team};
-    RR_TRY(rr_rnn_create(&spec, &lm->rnn));
-    lm->state_size = rr_rnn_state_size(lm->rnn);
+    RR_TRY(rr_encoder_create(model, lm->team, &lm->encoder));
+    lm->state_size = rr_rnn_state_size(lm->encoder.rnn);
     rr_params *params = &lm->base.params;
     if (!model->tie_weights)
         RR_TRY(rr_softmax_head_declare(&lm->head, params, "head", model->hidden_size, vocab_size, (size_t)-1));
-    RR_TRY(rr_rnn_declare(lm->rnn, params, "rnn"));
-    RR_TRY(rr_embedding_declare(&lm->embedding, params, "embedding", vocab_size, model->embedding_size));
+    RR_TRY(rr_encoder_declare(&lm->encoder, params, vocab_size));
     if (model->tie_weights)
-        RR_TRY(
-            rr_softmax_head_declare(&lm->head, params, "head", model->hidden_size, vocab_size, lm->embedding.weight));
+        RR_TRY(rr_softmax_head_declare(&lm->head, params, "head", model->hidden_size, vocab_size,
+                                       lm->encoder.embedding.weight));
     return RR_OK;
 }
 
@@ -86,7 +77,7 @@ static rr_status open_streams(rr_lm *lm, const rr_task_setup *setup) {
 
 static void destroy(rr_task *task) {
     rr_lm *lm = self(task);
-    rr_rnn_free(lm->rnn);
+    rr_encoder_free(&lm->encoder);
     rr_corpus_free(&lm->corpus);
     rr_params_free(&lm->base.params);
     free(lm);
@@ -129,27 +120,20 @@ static rr_status create(const rr_task_setup *setup, rr_task **out) {
 static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin, size_t end, bool training) {
     rr_lm *lm = self(task);
     if (micro_rows == 0) micro_rows = 1;
-    size_t total = lm->bptt * micro_rows, hidden = lm->model.hidden_size;
+    size_t total = lm->bptt * micro_rows;
     lm->micro_rows = micro_rows;
     lm->begin = begin;
     lm->end = end;
     lm->inputs = rr_arena_take(arena, total * sizeof(int32_t));
     lm->targets = rr_arena_take(arena, total * sizeof(int32_t));
-    lm->embedded = rr_arena_floats(arena, total * lm->model.embedding_size);
-    lm->dembedded = training ? rr_arena_floats(arena, total * lm->model.embedding_size) : NULL;
-    lm->top = rr_arena_floats(arena, total * hidden);
-    lm->dtop = training ? rr_arena_floats(arena, total * hidden) : NULL;
     lm->nll = rr_arena_take(arena, total * sizeof(double));
     lm->state = rr_arena_floats(arena, micro_rows * lm->state_size);
     lm->carry = rr_arena_floats(arena, (end - begin) * lm->state_size);
     lm->carry_next = rr_arena_floats(arena, (end - begin) * lm->state_size);
     lm->eval_carry = rr_arena_floats(arena, micro_rows * lm->state_size);
-    lm->active = rr_arena_take(arena, lm->bptt * sizeof(size_t));
-    lm->offset = rr_arena_take(arena, (lm->bptt + 1) * sizeof(size_t));
-    lm->lengths = rr_arena_take(arena, micro_rows * sizeof(size_t));
-    lm->row_id = rr_arena_take(arena, micro_rows * sizeof(uint64_t));
+    rr_sequence_room_plan(&lm->room, arena, lm->bptt, micro_rows);
     rr_softmax_head_plan(&lm->head, arena, lm->team, total, training);
-    rr_rnn_plan(lm->rnn, arena, total, lm->bptt, micro_rows, training);
+    rr_encoder_plan(&lm->encoder, arena, total, lm->bptt, micro_rows, training);
 }
 
 static uint64_t steps_per_epoch(const rr_task *task) {
@@ -185,29 +169,14 @@ static rr_status load(rr_task *task, const rr_position *position, size_t begin, 
     return RR_OK;
 }
 
-void rr_lm_describe(rr_lm *lm, size_t rows, rr_sequence *out) {
-    *out = (rr_sequence){
-        .rows = rows, .active = lm->active, .offset = lm->offset, .lengths = lm->lengths, .row_id = lm->row_id};
-    if (rows == 0) return;
-    rr_sequence_fill(lm->lengths, rows, lm->active, lm->offset);
-    out->steps = lm->lengths[0];
-    out->total = lm->offset[out->steps];
-}
-
 void rr_lm_forward(rr_lm *lm, const rr_sequence *sequence, const float *carry, float *carry_out,
                    const rr_dropout *dropout, const rr_hooks *hooks) {
     rr_phase outer = rr_profile_enter(RR_PHASE_EMBEDDING);
-    rr_embedding_forward(&lm->embedding, &lm->base.params, lm->inputs, sequence->total, lm->embedded);
-    rr_dropout_apply(dropout, 0, (float)lm->model.dropout_input, sequence, lm->model.embedding_size, lm->embedded,
-                     lm->embedded);
     gather_state(lm, carry, sequence->rows, lm->state);
     rr_profile_enter(outer);
-    const float *y =
-        rr_rnn_forward(lm->rnn, &lm->base.params, sequence, lm->embedded, lm->state, lm->state, dropout, hooks);
+    rr_encoder_forward(&lm->encoder, &lm->base.params, sequence, lm->inputs, lm->state, lm->state, dropout, hooks);
     rr_profile_enter(RR_PHASE_EMBEDDING);
     scatter_state(lm, lm->state, sequence->rows, carry_out);
-    rr_dropout_apply(dropout, (uint32_t)lm->model.num_layers, (float)lm->model.dropout_output, sequence,
-                     lm->model.hidden_size, y, lm->top);
     rr_profile_enter(outer);
 }
 
@@ -216,11 +185,11 @@ static void forward(rr_lm *lm, const rr_streams *streams, size_t window, size_t 
                     float *carry_out, const rr_dropout *dropout, const rr_hooks *hooks, rr_sequence *sequence) {
     size_t rows = 0;
     while (begin + rows < end && rr_streams_pairs(streams, window, begin + rows) > 0) {
-        lm->lengths[rows] = rr_streams_pairs(streams, window, begin + rows);
-        lm->row_id[rows] = begin + rows;
+        lm->room.lengths[rows] = rr_streams_pairs(streams, window, begin + rows);
+        lm->room.row_id[rows] = begin + rows;
         rows++;
     }
-    rr_lm_describe(lm, rows, sequence);
+    *sequence = rr_sequence_of(&lm->room, rows);
     if (rows == 0) return;
     rr_phase outer = rr_profile_enter(RR_PHASE_EMBEDDING);
     rr_streams_fill(streams, window, begin, begin + rows, lm->inputs, lm->targets);
@@ -231,11 +200,11 @@ static void forward(rr_lm *lm, const rr_streams *streams, size_t window, size_t 
 void rr_lm_head(rr_lm *lm, size_t total, float scale, const rr_hooks *hooks) {
     rr_softmax_head_run(&lm->head, &lm->base.params,
                         &(rr_softmax_rows){.count = total,
-                                           .x = lm->top,
+                                           .x = lm->encoder.top,
                                            .targets = lm->targets,
                                            .scale = scale,
                                            .last = !lm->model.tie_weights,
-                                           .dx = lm->dtop,
+                                           .dx = lm->encoder.dtop,
                                            .nll = lm->nll},
                         hooks);
 }
@@ -258,14 +227,7 @@ static rr_status train(rr_task *task, size_t begin, size_t end, float scale, con
     for (size_t i = 0; i < sequence.total; i++) *loss += lm->nll[i];
 
     if (!lm->model.tie_weights) rr_hooks_ready(hooks, rr_param_end(params, lm->head.linear.bias));
-    rr_dropout_apply(dropout, (uint32_t)lm->model.num_layers, (float)lm->model.dropout_output, &sequence,
-                     lm->model.hidden_size, lm->dtop, lm->dtop);
-    rr_rnn_backward(lm->rnn, params, &sequence, lm->embedded, lm->dtop, NULL, lm->dembedded, NULL, hooks);
-    rr_phase outer = rr_profile_enter(RR_PHASE_EMBEDDING);
-    rr_dropout_apply(dropout, 0, (float)lm->model.dropout_input, &sequence, lm->model.embedding_size, lm->dembedded,
-                     lm->dembedded);
-    rr_embedding_backward(&lm->embedding, params, lm->inputs, sequence.total, lm->dembedded);
-    rr_profile_enter(outer);
+    rr_encoder_backward(&lm->encoder, params, &sequence, lm->inputs, dropout, hooks);
     rr_hooks_ready(hooks, params->total);
     return RR_OK;
 }
@@ -354,11 +316,7 @@ static rr_status vocab_json(const rr_task *task, rr_buffer *out) {
 
 static rr_task_cost cost(const rr_task *task) {
     const rr_lm *lm = self_const(task);
-    rr_rnn_spec spec = {.cell = rr_cells[lm->model.cell],
-                        .input_size = lm->model.embedding_size,
-                        .hidden_size = lm->model.hidden_size,
-                        .num_layers = lm->model.num_layers};
-    return (rr_task_cost){.macs_per_target = rr_rnn_macs_per_token(&spec) +
+    return (rr_task_cost){.macs_per_target = rr_encoder_macs(&lm->encoder) +
                                              (double)lm->head.linear.in_size * (double)lm->head.linear.out_size,
                           .targets_per_step = (double)lm->global_batch_size * (double)lm->bptt,
                           .tokens_per_step = (double)lm->global_batch_size * (double)lm->bptt};
@@ -387,9 +345,8 @@ void rr_lm_next(rr_lm *lm, int32_t token, float *state, float *logits) {
     static const size_t one = 1, offset[2] = {0, 1};
     rr_sequence sequence = {
         .steps = 1, .rows = 1, .total = 1, .active = &one, .offset = offset, .lengths = &one, .row_id = &row_id};
-    rr_embedding_forward(&lm->embedding, &lm->base.params, &token, 1, lm->embedded);
-    const float *y = rr_rnn_forward(lm->rnn, &lm->base.params, &sequence, lm->embedded, state, state, NULL, NULL);
-    rr_linear_forward(&lm->head.linear, &lm->base.params, 1, y, logits, NULL);
+    rr_encoder_forward(&lm->encoder, &lm->base.params, &sequence, &token, state, state, NULL, NULL);
+    rr_linear_forward(&lm->head.linear, &lm->base.params, 1, lm->encoder.top, logits, NULL);
 }
 
 const rr_task_ops rr_task_lm = {

@@ -3,8 +3,7 @@
 #define RR_TASK_LM_MODEL_H
 
 #include "data/streams.h"
-#include "nn/embedding.h"
-#include "nn/rnn.h"
+#include "nn/encoder.h"
 #include "nn/softmax_head.h"
 #include "task/lm_floor.h"
 #include "task/task.h"
@@ -25,28 +24,21 @@ typedef struct rr_lm {
     rr_streams streams[RR_SPLIT_COUNT]; /* rows 0: no such data */
     rr_lm_floor floors[RR_SPLIT_COUNT]; /* of the data that is held out; NAN until counted */
 
-    /* Layers; the dropout sites are numbered from the bottom: embedding 0, recurrent layers 1 .. L - 1, output L. */
-    rr_embedding embedding;
-    rr_rnn *rnn;
+    rr_encoder encoder;
     rr_softmax_head head;
 
     /* What plan took. N = bptt * micro_rows packed rows at most. */
     size_t micro_rows;
-    size_t begin, end;                 /* rows of the global batch whose state is carried here */
-    size_t state_size;                 /* floats of one row's state */
-    int32_t *inputs;                   /* [N] */
-    int32_t *targets;                  /* [N] */
-    float *embedded;                   /* [N, E] */
-    float *dembedded;                  /* [N, E], training only */
-    float *top;                        /* [N, H], after dropout */
-    float *dtop;                       /* [N, H], training only */
-    double *nll;                       /* [N] */
-    float *state;                      /* [states, L, micro_rows, H]: as the layers want it */
-    float *carry;                      /* [end - begin, state_size]: the state that this step starts from */
-    float *carry_next;                 /* same: what it carried out; they change places at commit */
-    float *eval_carry;                 /* [micro_rows, state_size] */
-    size_t *active, *offset, *lengths; /* [bptt], [bptt + 1], [micro_rows] */
-    uint64_t *row_id;                  /* [micro_rows] */
+    size_t begin, end; /* rows of the global batch whose state is carried here */
+    size_t state_size; /* floats of one row's state */
+    int32_t *inputs;   /* [N] */
+    int32_t *targets;  /* [N] */
+    double *nll;       /* [N] */
+    float *state;      /* [states, L, micro_rows, H]: as the layers want it */
+    float *carry;      /* [end - begin, state_size]: the state that this step starts from */
+    float *carry_next; /* same: what it carried out; they change places at commit */
+    float *eval_carry; /* [micro_rows, state_size] */
+    rr_sequence_room room;
 
     uint64_t window; /* of the current batch */
 } rr_lm;
@@ -54,19 +46,16 @@ typedef struct rr_lm {
 /** Logits of one token after another, for one stream; state [state_size] is read and replaced. Needs a plan. */
 void rr_lm_next(rr_lm *lm, int32_t token, float *state, float *logits);
 
-/** Makes a sequence of the rows whose lengths (sorted, longest first) and row_id the caller has put into lm. */
-void rr_lm_describe(rr_lm *lm, size_t rows, rr_sequence *out);
-
 /**
- * Embedding to top layer of lm->inputs. carry, carry_out: [rows, state_size], may be the same. On return lm->top holds
- * [total, H].
+ * Embedding to top layer of lm->inputs. carry, carry_out: [rows, state_size], may be the same. On return
+ * lm->encoder.top holds [total, H].
  */
 void rr_lm_forward(rr_lm *lm, const rr_sequence *sequence, const float *carry, float *carry_out,
                    const rr_dropout *dropout, const rr_hooks *hooks);
 
 /**
- * Head and loss over lm->top [total, H]: lm->nll [total] of lm->targets; with scale not 0 also the
- * gradients of the head and lm->dtop.
+ * Head and loss over lm->encoder.top [total, H]: lm->nll [total] of lm->targets; with scale not 0 also the
+ * gradients of the head and lm->encoder.dtop.
  */
 void rr_lm_head(rr_lm *lm, size_t total, float scale, const rr_hooks *hooks);
 

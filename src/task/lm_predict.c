@@ -22,10 +22,10 @@ static size_t fill(rr_lm *lm, const line *lines, size_t rows, size_t begin, rr_s
     size_t running = 0;
     for (; running < rows && lines[running].tokens.count > begin; running++) {
         size_t left = lines[running].tokens.count - begin;
-        lm->lengths[running] = left < lm->bptt ? left : lm->bptt;
-        lm->row_id[running] = running;
+        lm->room.lengths[running] = left < lm->bptt ? left : lm->bptt;
+        lm->room.row_id[running] = running;
     }
-    rr_lm_describe(lm, running, sequence);
+    *sequence = rr_sequence_of(&lm->room, running);
     for (size_t t = 0; running > 0 && t < sequence->steps; t++)
         for (size_t row = 0; row < sequence->active[t]; row++) {
             const int32_t *ids = lines[row].tokens.ids;

@@ -21,13 +21,11 @@ static void destroy(rr_task *task) {
 }
 
 static rr_status declare(rr_tagger *tagger) {
-    rr_encoder_spec spec = {.model = &tagger->model, .vocab_size = rr_vocab_size(tagger->vocab), .team = tagger->team};
-    RR_TRY(rr_encoder_create(&spec, &tagger->encoder));
+    RR_TRY(rr_encoder_create(&tagger->model, tagger->team, &tagger->encoder));
     rr_params *params = &tagger->base.params;
     RR_TRY(rr_softmax_head_declare(&tagger->head, params, "head", tagger->encoder.width, tagger->labels.count,
                                    (size_t)-1));
-    RR_TRY(rr_encoder_declare_rnn(&tagger->encoder, params, ""));
-    return rr_encoder_declare_embedding(&tagger->encoder, params, "");
+    return rr_encoder_declare(&tagger->encoder, params, rr_vocab_size(tagger->vocab));
 }
 
 static rr_status order_batches(rr_tagger *tagger, uint64_t seed) {
@@ -114,8 +112,8 @@ void rr_tag_forward(rr_tagger *tagger, const rr_text_set *texts, const uint32_t 
     rr_phase outer = rr_profile_enter(RR_PHASE_EMBEDDING);
     *sequence = rr_text_batch_fill(&tagger->texts, texts, examples, rows, first);
     rr_profile_enter(outer);
-    rr_encoder_forward(&tagger->encoder, &tagger->base.params, sequence, tagger->texts.tokens, NULL, NULL, NULL,
-                       dropout, hooks);
+    rr_encoder_forward(&tagger->encoder, &tagger->base.params, sequence, tagger->texts.tokens, NULL, NULL, dropout,
+                       hooks);
 }
 
 void rr_tag_targets(rr_tagger *tagger, const rr_tag_set *set, const uint32_t *examples, const rr_sequence *sequence) {
@@ -152,7 +150,7 @@ static rr_status train(rr_task *task, size_t begin, size_t end, float scale, con
                         hooks);
     for (size_t i = 0; i < sequence.total; i++) *loss += tagger->nll[i];
     rr_hooks_ready(hooks, rr_param_end(params, tagger->head.linear.bias));
-    rr_encoder_backward(&tagger->encoder, params, &sequence, tagger->texts.tokens, NULL, NULL, NULL, dropout, hooks);
+    rr_encoder_backward(&tagger->encoder, params, &sequence, tagger->texts.tokens, dropout, hooks);
     rr_hooks_ready(hooks, params->total);
     return RR_OK;
 }

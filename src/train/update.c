@@ -49,30 +49,15 @@ typedef struct update {
     float grad_scale;
 } update;
 
-/* What is left of [begin, end) behind and before the frozen parameters: the first stretch that is trained. */
-static bool trained_stretch(const rr_params *params, size_t *begin, size_t end, size_t *stop) {
-    *stop = end;
-    for (size_t i = 0; i < params->count; i++) {
-        size_t first = params->items[i].offset, last = rr_param_end(params, i);
-        if (!params->items[i].frozen || last <= *begin || first >= *stop) continue;
-        if (first > *begin)
-            *stop = first;
-        else
-            *begin = last;
-    }
-    return *begin < end;
-}
-
 static void update_share(void *ctx, size_t thread, size_t threads) {
     const update *u = ctx;
     rr_run *run = u->run;
-    size_t size = u->owned.end - u->owned.begin, stop;
+    size_t size = u->owned.end - u->owned.begin;
     rr_share lines = rr_share_of((size + LINE - 1) / LINE, thread, threads);
-    size_t end = u->owned.begin + (lines.end * LINE < size ? lines.end * LINE : size);
-    for (size_t begin = u->owned.begin + lines.first * LINE;
-         begin < end && trained_stretch(&run->task->params, &begin, end, &stop); begin = stop)
-        run->optim.ops->update(&run->optim, &run->task->params, run->progress.position.step + 1, u->lr, u->grad_scale,
-                               begin, stop, u->owned.at + begin - u->owned.begin);
+    size_t first = lines.first * LINE, end = lines.end * LINE < size ? lines.end * LINE : size;
+    if (first >= end) return;
+    run->optim.ops->update(&run->optim, &run->task->params, run->progress.position.step + 1, u->lr, u->grad_scale,
+                           u->owned.begin + first, u->owned.begin + end, u->owned.at + first);
 }
 
 rr_status rr_run_update(rr_run *run, double lr, float grad_scale, rr_reducer_times *times) {
