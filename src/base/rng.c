@@ -9,3 +9,9 @@ void rr_philox(uint64_t seed, rr_rng_use use, const uint32_t counter[4], uint32_
     philox4x32_ctr_t r = philox4x32(c, k);
     for (int i = 0; i < 4; i++) out[i] = r.v[i];
 }
+
+uint64_t rr_philox_sort_key(uint64_t seed, rr_rng_use use, const uint32_t counter[4]) {
+    uint32_t out[4];
+    rr_philox(seed, use, counter, out);
+    return (uint64_t)out[0] << 32 | out[1];
+}

@@ -24,6 +24,9 @@ static inline uint64_t rr_philox_key(uint64_t seed, rr_rng_use use) {
 /** Four independent uniform 32-bit words for (seed, use) and a counter of four 32-bit words. */
 void rr_philox(uint64_t seed, rr_rng_use use, const uint32_t counter[4], uint32_t out[4]);
 
+/** The first two of them as one number: a key to sort by. */
+uint64_t rr_philox_sort_key(uint64_t seed, rr_rng_use use, const uint32_t counter[4]);
+
 /** [0, 1) in steps of 2^-24, exactly representable. */
 static inline float rr_unit_float(uint32_t word) { return (float)(word >> 8) * 0x1p-24f; }
 

@@ -28,9 +28,8 @@ struct rr_batches {
 enum { SHUFFLE_EXAMPLES, SHUFFLE_BATCHES };
 
 static uint64_t random_key(const rr_batches *batches, uint32_t what, size_t index) {
-    uint32_t out[4], counter[4] = {(uint32_t)batches->epoch, (uint32_t)(batches->epoch >> 32), (uint32_t)index, what};
-    rr_philox(batches->seed, RR_RNG_SHUFFLE, counter, out);
-    return (uint64_t)out[0] << 32 | out[1];
+    const uint32_t counter[4] = {(uint32_t)batches->epoch, (uint32_t)(batches->epoch >> 32), (uint32_t)index, what};
+    return rr_philox_sort_key(batches->seed, RR_RNG_SHUFFLE, counter);
 }
 
 static int by_key(const void *a, const void *b) {

@@ -98,31 +98,33 @@ static int by_class_and_key(const void *a, const void *b) {
 }
 
 static uint64_t random_key(uint64_t seed, size_t record) {
-    uint32_t out[4], counter[4] = {(uint32_t)record, (uint32_t)(record >> 32), 0, 0};
-    rr_philox(seed, RR_RNG_SPLIT, counter, out);
-    return (uint64_t)out[0] << 32 | out[1];
+    const uint32_t counter[4] = {(uint32_t)record, (uint32_t)(record >> 32), 0, 0};
+    return rr_philox_sort_key(seed, RR_RNG_SPLIT, counter);
 }
 
-static rr_status find_groups(const rr_records *records, size_t field, uint64_t seed, item *items, group *groups,
-                             size_t *count) {
+/* Items by text. */
+static void sort_items(const rr_records *records, size_t field, item *items) {
     for (size_t i = 0; i < records->count; i++) items[i] = (item){records, i, field};
     qsort(items, records->count, sizeof *items, by_text);
-    *count = 0;
+}
+
+static size_t find_groups(const rr_records *records, size_t field, uint64_t seed, item *items, group *groups) {
+    size_t count = 0;
+    sort_items(records, field, items);
     for (size_t i = 0; i < records->count; i++) {
         if (i > 0 && equal_text(records, field, items[i - 1].record, items[i].record)) {
-            groups[*count - 1].size++;
+            groups[count - 1].size++;
             continue;
         }
-        groups[(*count)++] = (group){.first = i, .size = 1, .record = items[i].record};
+        groups[count++] = (group){.first = i, .size = 1, .record = items[i].record};
     }
-    for (size_t g = 0; g < *count; g++) groups[g].key = random_key(seed, groups[g].record);
-    return RR_OK;
+    for (size_t g = 0; g < count; g++) groups[g].key = random_key(seed, groups[g].record);
+    return count;
 }
 
 /* labels[record]: number of its class. */
 static void number_classes(const rr_records *records, size_t field, item *items, size_t *labels) {
-    for (size_t i = 0; i < records->count; i++) items[i] = (item){records, i, field};
-    qsort(items, records->count, sizeof *items, by_text);
+    sort_items(records, field, items);
     size_t number = 0;
     for (size_t i = 0; i < records->count; i++) {
         if (i > 0 && !equal_text(records, field, items[i - 1].record, items[i].record)) number++;
@@ -155,7 +157,6 @@ static void deal(const item *items, const group *groups, size_t count, const dou
 rr_status rr_records_divide(const rr_records *records, const rr_record_wish *wish, const double *fractions,
                             uint64_t seed, uint8_t *parts) {
     rr_status status = RR_OK;
-    size_t group_count = 0;
     item *items = malloc((records->count + 1) * sizeof *items);
     group *groups = malloc((records->count + 1) * sizeof *groups);
     size_t *labels = calloc(records->count + 1, sizeof *labels);
@@ -164,7 +165,7 @@ rr_status rr_records_divide(const rr_records *records, const rr_record_wish *wis
         goto free_all;
     }
     if (wish->class_field < wish->field_count) number_classes(records, wish->class_field, items, labels);
-    status = find_groups(records, wish->group_field, seed, items, groups, &group_count);
+    size_t group_count = find_groups(records, wish->group_field, seed, items, groups);
     for (size_t g = 0; g < group_count; g++) groups[g].label = labels[groups[g].record];
     qsort(groups, group_count, sizeof *groups, by_class_and_key);
     deal(items, groups, group_count, fractions, parts);

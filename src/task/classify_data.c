@@ -4,10 +4,8 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "base/rng.h"
 #include "data/label_vocab.h"
 #include "data/record_sets.h"
-#include "data/synthetic.h"
 #include "data/vocab_parts.h"
 #include "task/classify_model.h"
 
@@ -20,7 +18,6 @@ static const rr_record_wish wish = {.fields = fields,
                                     .tsv_columns = label_first,
                                     .group_field = TEXT,
                                     .class_field = LABEL};
-static const char *const split_keys[RR_SPLIT_COUNT] = {"data.train", "data.valid", "data.test"};
 
 static const char *separator(const rr_classify *c) { return c->config.multi_label ? c->config.label_separator : NULL; }
 
@@ -33,35 +30,6 @@ static rr_status find_labels(rr_classify *c, const rr_config *config, const rr_r
     if (c->labels.count >= 2 || c->config.multi_label) return RR_OK;
     return rr_config_fail(config, "data.train", "all examples have the label \"%s\": there is nothing to learn",
                           c->labels.count > 0 ? c->labels.names[0] : "");
-}
-
-static rr_status count_tokens(const rr_classify *c, const rr_records *records, rr_token_counts *counts) {
-    rr_buffer scratch = {0}, place = {0};
-    rr_status status = RR_OK;
-    for (size_t i = 0; i < records->count && status == RR_OK; i++) {
-        rr_buffer_clear(&place);
-        rr_records_place(records, i, &place);
-        status = rr_text_count(&c->rules, rr_buffer_text(&place), rr_records_text(records, i, TEXT),
-                               rr_records_length(records, i, TEXT), &scratch, counts);
-    }
-    rr_buffer_free(&scratch);
-    rr_buffer_free(&place);
-    return status;
-}
-
-static rr_status build_vocab(rr_classify *c, const rr_task_setup *setup, const rr_records *records) {
-    const rr_data_config *data = setup->data;
-    rr_token_counts *counts = NULL;
-    if (data->vocab.file != NULL) {
-        rr_status status = rr_vocab_read(c->rules.unit, data->vocab.file, &c->vocab);
-        return status == RR_ERR_INPUT ? rr_config_fail(setup->config, "data.vocab.file", "%s", rr_last_error())
-                                      : status;
-    }
-    RR_TRY(rr_token_counts_create(c->rules.unit, &counts));
-    rr_status status = count_tokens(c, records, counts);
-    if (status == RR_OK) status = rr_vocab_build(counts, data->vocab.min_count, data->vocab.max_size, &c->vocab);
-    rr_token_counts_free(counts);
-    return status;
 }
 
 /* A row of 0 and 1. */
@@ -88,14 +56,11 @@ static rr_status mark(void *ctx, const char *name, size_t length) {
     return RR_OK;
 }
 
-/* RR_OK, or counts what is wrong with an example and takes it back. */
+/* An example that is taken back; see rr_left_out_add. */
 static rr_status leave_out(const rr_task_setup *setup, rr_classify_set *set, int split, const char *place,
                            const char *what) {
     rr_text_set_drop(&set->texts);
-    if (setup->data->on_error == RR_ON_ERROR_STOP)
-        return rr_config_fail(setup->config, split_keys[split], "%s: %s", place, what);
-    if (set->skipped++ == 0) rr_buffer_printf(&set->complain, "%s: %s", place, what);
-    return RR_OK;
+    return rr_left_out_add(&set->left_out, setup, (rr_split)split, place, what);
 }
 
 static rr_status add_example(rr_classify *c, const rr_task_setup *setup, int split, const rr_records *records, size_t i,
@@ -135,16 +100,13 @@ static rr_status fill_set(rr_classify *c, const rr_task_setup *setup, int split,
     float *row = malloc((rr_classify_classes(c) + 1) * sizeof *row);
     rr_status status =
         row != NULL ? reserve_labels(c, set, records->count) : rr_fail(RR_ERR_NOMEM, "no memory for labels");
-    set->skipped = records->skipped;
-    rr_buffer_puts(&set->complain, rr_buffer_text(&records->first_skip));
+    rr_left_out_start(&set->left_out, records);
     for (size_t i = 0; i < records->count && status == RR_OK && row != NULL; i++) {
         rr_buffer_clear(&place);
         rr_records_place(records, i, &place);
         status = add_example(c, setup, split, records, i, row, rr_buffer_text(&place));
     }
-    if (status == RR_OK && records->count > 0 && set->texts.count == 0)
-        status = rr_config_fail(setup->config, split_keys[split], "no example is left; the first that was left out: %s",
-                                rr_buffer_text(&set->complain));
+    if (status == RR_OK) status = rr_left_out_check(&set->left_out, setup, (rr_split)split, records, &set->texts);
     rr_buffer_free(&place);
     free(row);
     return status;
@@ -190,43 +152,28 @@ static rr_status read_files(rr_classify *c, const rr_task_setup *setup) {
     rr_status status = rr_record_sets_read(setup->config, setup->data, &wish, train, records);
     const rr_records *all = &records[RR_SPLIT_TRAIN];
     if (status == RR_OK && c->vocab == NULL) status = find_labels(c, setup->config, all);
-    if (status == RR_OK && c->vocab == NULL) status = build_vocab(c, setup, all);
+    if (status == RR_OK && c->vocab == NULL) status = rr_text_data_vocab(setup, &c->rules, all, TEXT, &c->vocab);
     for (int split = 0; split < RR_SPLIT_COUNT && status == RR_OK; split++)
         if (split != RR_SPLIT_TRAIN || setup->need_train) status = fill_set(c, setup, split, &records[split]);
     rr_record_sets_free(records);
     return status;
 }
 
-/* For benchmarks: texts of random length, from a quarter of data.max_length (100) on, in two classes. */
+/* For benchmarks: two classes. */
 static rr_status make_up(rr_classify *c, const rr_task_setup *setup) {
-    enum { LONGEST = 100, KINDS = 2 };
-    rr_corpus corpus = {.vocab = NULL};
+    enum { LONGEST = 100, KINDS = 2, STREAM = 1 };
     rr_classify_set *set = &c->sets[RR_SPLIT_TRAIN];
-    size_t count = setup->global_batch_size * setup->synthetic_steps, longest = c->rules.max_length;
-    if (longest == 0) longest = LONGEST;
-    RR_TRY(rr_corpus_synthetic(c->rules.unit, setup->data->vocab.max_size, count * longest, &corpus));
-    c->vocab = corpus.vocab;
-    corpus.vocab = NULL;
-    set->texts.tokens = corpus.tokens[RR_SPLIT_TRAIN];
-    corpus.tokens[RR_SPLIT_TRAIN] = (rr_tokens){.count = 0};
-    rr_corpus_free(&corpus);
-    for (int k = 0; k < KINDS; k++) RR_TRY(rr_labels_add(&c->labels, k == 0 ? "no" : "yes", k == 0 ? 2 : 3));
-    set->texts.begin = malloc((count + 1) * sizeof *set->texts.begin);
-    set->texts.lengths = malloc(count * sizeof *set->texts.lengths);
-    if (set->texts.begin == NULL || set->texts.lengths == NULL)
-        return rr_fail(RR_ERR_NOMEM, "no memory for %zu texts", count);
-    RR_TRY(reserve_labels(c, set, count));
-    for (size_t i = 0; i < count; i++) {
-        uint32_t out[4], counter[4] = {(uint32_t)i, 0, 1, 0};
-        rr_philox(0, RR_RNG_SYNTHETIC, counter, out);
-        size_t least = (longest + 3) / 4;
-        set->texts.begin[i] = i * longest;
-        set->texts.lengths[i] = least + out[0] % (longest - least + 1);
-        if (set->labels != NULL) set->labels[i] = (int32_t)(out[1] % KINDS);
-        for (size_t k = 0; k < KINDS && set->multi != NULL; k++) set->multi[i * KINDS + k] = (float)(out[2] >> k & 1);
+    RR_TRY(rr_text_data_make_up(setup, &c->rules, LONGEST, STREAM, &c->vocab, &set->texts));
+    RR_TRY(rr_labels_add(&c->labels, "no", 2));
+    RR_TRY(rr_labels_add(&c->labels, "yes", 3));
+    RR_TRY(reserve_labels(c, set, set->texts.count));
+    for (size_t i = 0; i < set->texts.count; i++) {
+        uint32_t random[4];
+        rr_text_data_random(STREAM, i, random);
+        if (set->labels != NULL) set->labels[i] = (int32_t)(random[1] % KINDS);
+        for (size_t k = 0; k < KINDS && set->multi != NULL; k++)
+            set->multi[i * KINDS + k] = (float)(random[2] >> k & 1);
     }
-    set->texts.begin[count] = count * longest;
-    set->texts.count = count;
     return RR_OK;
 }
 
@@ -244,7 +191,7 @@ rr_status rr_classify_read(rr_classify *c, const rr_task_setup *setup) {
 void rr_classify_free_data(rr_classify *c) {
     for (int split = 0; split < RR_SPLIT_COUNT; split++) {
         rr_text_set_free(&c->sets[split].texts);
-        rr_buffer_free(&c->sets[split].complain);
+        rr_buffer_free(&c->sets[split].left_out.first);
         free(c->sets[split].labels);
         free(c->sets[split].multi);
     }

@@ -10,6 +10,7 @@
 #include "nn/softmax_head.h"
 #include "task/task.h"
 #include "task/text_batch.h"
+#include "task/text_data.h"
 
 /** The classifier's own rows of the `task` section. */
 typedef struct rr_classify_config {
@@ -24,10 +25,9 @@ typedef struct rr_classify_config {
 /** The examples of one part. */
 typedef struct rr_classify_set {
     rr_text_set texts;
-    int32_t *labels;    /* [count] */
-    float *multi;       /* [count, classes] of 0 and 1, with multi_label instead of labels */
-    size_t skipped;     /* bad examples that were left out */
-    rr_buffer complain; /* what was wrong with the first of them */
+    int32_t *labels; /* [count] */
+    float *multi;    /* [count, classes] of 0 and 1, with multi_label instead of labels */
+    rr_left_out left_out;
 } rr_classify_set;
 
 typedef struct rr_classify {

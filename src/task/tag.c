@@ -193,9 +193,7 @@ static void describe(const rr_task *task, rr_buffer *out) {
         for (size_t i = 0; i < count && split != RR_SPLIT_TRAIN; i++)
             rr_buffer_printf(out, "; %s %s %.4f", floors[i].name, floors[i].metric, floors[i].value);
         rr_buffer_puts(out, "\n");
-        if (set->skipped > 0)
-            rr_buffer_printf(out, "  %zu examples left out; the first: %s\n", set->skipped,
-                             rr_buffer_text(&set->complain));
+        rr_left_out_describe(&set->left_out, out);
     }
 }
 

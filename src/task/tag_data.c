@@ -4,10 +4,8 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "base/rng.h"
 #include "data/label_vocab.h"
 #include "data/record_sets.h"
-#include "data/synthetic.h"
 #include "data/vocab_parts.h"
 #include "task/tag_model.h"
 
@@ -19,7 +17,6 @@ static const rr_record_wish wish = {.fields = fields,
                                     .lists = true,
                                     .group_field = TOKENS,
                                     .class_field = FIELDS};
-static const char *const split_keys[RR_SPLIT_COUNT] = {"data.train", "data.valid", "data.test"};
 
 static rr_status add_tag(void *ctx, const char *name, size_t length) { return rr_labels_add(ctx, name, length); }
 
@@ -30,33 +27,11 @@ static rr_status find_tags(rr_tagger *tagger, const rr_records *records) {
     return RR_OK;
 }
 
-static rr_status build_vocab(rr_tagger *tagger, const rr_task_setup *setup, const rr_records *records) {
-    const rr_data_config *data = setup->data;
-    rr_token_counts *counts = NULL;
-    rr_buffer scratch = {0};
-    if (data->vocab.file != NULL) {
-        rr_status status = rr_vocab_read(RR_UNIT_WORD, data->vocab.file, &tagger->vocab);
-        return status == RR_ERR_INPUT ? rr_config_fail(setup->config, "data.vocab.file", "%s", rr_last_error())
-                                      : status;
-    }
-    RR_TRY(rr_token_counts_create(RR_UNIT_WORD, &counts));
-    rr_status status = RR_OK;
-    for (size_t i = 0; i < records->count && status == RR_OK; i++)
-        status = rr_text_count(&tagger->rules, "text", rr_records_text(records, i, TOKENS),
-                               rr_records_length(records, i, TOKENS), &scratch, counts);
-    if (status == RR_OK) status = rr_vocab_build(counts, data->vocab.min_count, data->vocab.max_size, &tagger->vocab);
-    rr_buffer_free(&scratch);
-    rr_token_counts_free(counts);
-    return status;
-}
-
+/* A sentence that is taken back; see rr_left_out_add. */
 static rr_status leave_out(const rr_task_setup *setup, rr_tag_set *set, int split, const char *place,
                            const char *what) {
     rr_text_set_drop(&set->texts);
-    if (setup->data->on_error == RR_ON_ERROR_STOP)
-        return rr_config_fail(setup->config, split_keys[split], "%s: %s", place, what);
-    if (set->skipped++ == 0) rr_buffer_printf(&set->complain, "%s: %s", place, what);
-    return RR_OK;
+    return rr_left_out_add(&set->left_out, setup, (rr_split)split, place, what);
 }
 
 /* The tags of a sentence as ids. */
@@ -126,16 +101,13 @@ static rr_status fill_set(rr_tagger *tagger, const rr_task_setup *setup, int spl
     int32_t *ids = malloc((most + 1) * sizeof *ids);
     set->tags = malloc((all + 1) * sizeof *set->tags);
     if (ids == NULL || set->tags == NULL) status = rr_fail(RR_ERR_NOMEM, "no memory for %zu tags", all);
-    set->skipped = records->skipped;
-    rr_buffer_puts(&set->complain, rr_buffer_text(&records->first_skip));
+    rr_left_out_start(&set->left_out, records);
     for (size_t i = 0; i < records->count && status == RR_OK && ids != NULL; i++) {
         rr_buffer_clear(&place);
         rr_records_place(records, i, &place);
         status = add_sentence(tagger, setup, split, records, i, ids, rr_buffer_text(&place));
     }
-    if (status == RR_OK && records->count > 0 && set->texts.count == 0)
-        status = rr_config_fail(setup->config, split_keys[split], "no example is left; the first that was left out: %s",
-                                rr_buffer_text(&set->complain));
+    if (status == RR_OK) status = rr_left_out_check(&set->left_out, setup, (rr_split)split, records, &set->texts);
     rr_buffer_free(&place);
     free(ids);
     return status;
@@ -168,7 +140,8 @@ static rr_status read_files(rr_tagger *tagger, const rr_task_setup *setup) {
     bool build = tagger->vocab == NULL, train = setup->need_train || build;
     rr_status status = rr_record_sets_read(setup->config, setup->data, &wish, train, records);
     if (status == RR_OK && build) status = find_tags(tagger, &records[RR_SPLIT_TRAIN]);
-    if (status == RR_OK && build) status = build_vocab(tagger, setup, &records[RR_SPLIT_TRAIN]);
+    if (status == RR_OK && build)
+        status = rr_text_data_vocab(setup, &tagger->rules, &records[RR_SPLIT_TRAIN], TOKENS, &tagger->vocab);
     for (int split = 0; split < RR_SPLIT_COUNT && status == RR_OK; split++)
         if (split != RR_SPLIT_TRAIN || train) status = fill_set(tagger, setup, split, &records[split]);
     if (status == RR_OK && build) status = find_frequent(tagger);
@@ -176,35 +149,16 @@ static rr_status read_files(rr_tagger *tagger, const rr_task_setup *setup) {
     return status;
 }
 
-/* For benchmarks: sentences of random length, from a quarter of data.max_length (50) on, with ten tags. */
+/* For benchmarks: ten tags. */
 static rr_status make_up(rr_tagger *tagger, const rr_task_setup *setup) {
-    enum { LONGEST = 50, KINDS = 10 };
-    rr_corpus corpus = {.vocab = NULL};
+    enum { LONGEST = 50, KINDS = 10, STREAM = 2 };
     rr_tag_set *set = &tagger->sets[RR_SPLIT_TRAIN];
-    size_t count = setup->global_batch_size * setup->synthetic_steps, longest = tagger->rules.max_length;
-    if (longest == 0) longest = LONGEST;
-    RR_TRY(rr_corpus_synthetic(RR_UNIT_WORD, setup->data->vocab.max_size, count * longest, &corpus));
-    tagger->vocab = corpus.vocab;
-    corpus.vocab = NULL;
-    set->texts.tokens = corpus.tokens[RR_SPLIT_TRAIN];
-    corpus.tokens[RR_SPLIT_TRAIN] = (rr_tokens){.count = 0};
-    rr_corpus_free(&corpus);
+    RR_TRY(rr_text_data_make_up(setup, &tagger->rules, LONGEST, STREAM, &tagger->vocab, &set->texts));
     for (int k = 0; k < KINDS; k++) RR_TRY(rr_labels_add(&tagger->labels, &"ABCDEFGHIJ"[k], 1));
-    set->texts.begin = malloc((count + 1) * sizeof *set->texts.begin);
-    set->texts.lengths = malloc(count * sizeof *set->texts.lengths);
-    set->tags = malloc(count * longest * sizeof *set->tags);
-    if (set->texts.begin == NULL || set->texts.lengths == NULL || set->tags == NULL)
-        return rr_fail(RR_ERR_NOMEM, "no memory for %zu sentences", count);
-    for (size_t i = 0; i < count; i++) {
-        uint32_t out[4], counter[4] = {(uint32_t)i, 0, 2, 0};
-        rr_philox(0, RR_RNG_SYNTHETIC, counter, out);
-        size_t least = (longest + 3) / 4;
-        set->texts.begin[i] = i * longest;
-        set->texts.lengths[i] = least + out[0] % (longest - least + 1);
-    }
-    for (size_t i = 0; i < count * longest; i++) set->tags[i] = (int32_t)(i * 7 % KINDS);
-    set->texts.begin[count] = count * longest;
-    set->texts.count = count;
+    size_t tokens = set->texts.tokens.count;
+    set->tags = malloc((tokens + 1) * sizeof *set->tags);
+    if (set->tags == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for %zu tags", tokens);
+    for (size_t i = 0; i < tokens; i++) set->tags[i] = (int32_t)(i * 7 % KINDS);
     return find_frequent(tagger);
 }
 
@@ -232,7 +186,7 @@ rr_status rr_tag_read(rr_tagger *tagger, const rr_task_setup *setup) {
 void rr_tag_free_data(rr_tagger *tagger) {
     for (int split = 0; split < RR_SPLIT_COUNT; split++) {
         rr_text_set_free(&tagger->sets[split].texts);
-        rr_buffer_free(&tagger->sets[split].complain);
+        rr_buffer_free(&tagger->sets[split].left_out.first);
         free(tagger->sets[split].tags);
     }
     rr_text_set_free(&tagger->taken);

@@ -10,13 +10,13 @@
 #include "task/spans.h"
 #include "task/task.h"
 #include "task/text_batch.h"
+#include "task/text_data.h"
 
 /** The sentences of one part. */
 typedef struct rr_tag_set {
     rr_text_set texts;
-    int32_t *tags;      /* of all tokens, where they stand in texts.tokens */
-    size_t skipped;     /* bad examples that were left out */
-    rr_buffer complain; /* what was wrong with the first of them */
+    int32_t *tags; /* of all tokens, where they stand in texts.tokens */
+    rr_left_out left_out;
 } rr_tag_set;
 
 typedef struct rr_tagger {

@@ -1,0 +1,95 @@
+#include "task/text_data.h"
+
+#include <stdlib.h>
+
+#include "base/rng.h"
+#include "data/synthetic.h"
+
+static rr_status count_tokens(const rr_text_rules *rules, const rr_records *records, size_t field,
+                              rr_token_counts *counts) {
+    rr_buffer scratch = {0}, place = {0};
+    rr_status status = RR_OK;
+    for (size_t i = 0; i < records->count && status == RR_OK; i++) {
+        rr_buffer_clear(&place);
+        rr_records_place(records, i, &place);
+        status = rr_text_count(rules, rr_buffer_text(&place), rr_records_text(records, i, field),
+                               rr_records_length(records, i, field), &scratch, counts);
+    }
+    rr_buffer_free(&scratch);
+    rr_buffer_free(&place);
+    return status;
+}
+
+rr_status rr_text_data_vocab(const rr_task_setup *setup, const rr_text_rules *rules, const rr_records *records,
+                             size_t field, rr_vocab **out) {
+    const rr_data_config *data = setup->data;
+    rr_token_counts *counts = NULL;
+    if (data->vocab.file != NULL) {
+        rr_status status = rr_vocab_read(rules->unit, data->vocab.file, out);
+        return status == RR_ERR_INPUT ? rr_config_fail(setup->config, "data.vocab.file", "%s", rr_last_error())
+                                      : status;
+    }
+    RR_TRY(rr_token_counts_create(rules->unit, &counts));
+    rr_status status = count_tokens(rules, records, field, counts);
+    if (status == RR_OK) status = rr_vocab_build(counts, data->vocab.min_count, data->vocab.max_size, out);
+    rr_token_counts_free(counts);
+    return status;
+}
+
+static const char *const split_keys[RR_SPLIT_COUNT] = {"data.train", "data.valid", "data.test"};
+
+void rr_left_out_start(rr_left_out *left, const rr_records *records) {
+    left->count = records->skipped;
+    rr_buffer_puts(&left->first, rr_buffer_text(&records->first_skip));
+}
+
+rr_status rr_left_out_add(rr_left_out *left, const rr_task_setup *setup, rr_split split, const char *place,
+                          const char *what) {
+    if (setup->data->on_error == RR_ON_ERROR_STOP)
+        return rr_config_fail(setup->config, split_keys[split], "%s: %s", place, what);
+    if (left->count++ == 0) rr_buffer_printf(&left->first, "%s: %s", place, what);
+    return RR_OK;
+}
+
+rr_status rr_left_out_check(const rr_left_out *left, const rr_task_setup *setup, rr_split split,
+                            const rr_records *records, const rr_text_set *texts) {
+    if (records->count == 0 || texts->count > 0) return RR_OK;
+    return rr_config_fail(setup->config, split_keys[split], "no example is left; the first that was left out: %s",
+                          rr_buffer_text(&left->first));
+}
+
+void rr_left_out_describe(const rr_left_out *left, rr_buffer *out) {
+    if (left->count > 0)
+        rr_buffer_printf(out, "  %zu examples left out; the first: %s\n", left->count, rr_buffer_text(&left->first));
+}
+
+void rr_text_data_random(uint32_t stream, size_t text, uint32_t out[4]) {
+    const uint32_t counter[4] = {(uint32_t)text, 0, stream, 0};
+    rr_philox(0, RR_RNG_SYNTHETIC, counter, out);
+}
+
+rr_status rr_text_data_make_up(const rr_task_setup *setup, const rr_text_rules *rules, size_t longest, uint32_t stream,
+                               rr_vocab **vocab, rr_text_set *texts) {
+    rr_corpus corpus = {.vocab = NULL};
+    size_t count = setup->global_batch_size * setup->synthetic_steps;
+    if (rules->max_length > 0) longest = rules->max_length;
+    RR_TRY(rr_corpus_synthetic(rules->unit, setup->data->vocab.max_size, count * longest, &corpus));
+    *vocab = corpus.vocab;
+    corpus.vocab = NULL;
+    texts->tokens = corpus.tokens[RR_SPLIT_TRAIN];
+    corpus.tokens[RR_SPLIT_TRAIN] = (rr_tokens){.count = 0};
+    rr_corpus_free(&corpus);
+    texts->begin = malloc((count + 1) * sizeof *texts->begin);
+    texts->lengths = malloc(count * sizeof *texts->lengths);
+    if (texts->begin == NULL || texts->lengths == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for %zu texts", count);
+    size_t least = (longest + 3) / 4;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t random[4];
+        rr_text_data_random(stream, i, random);
+        texts->begin[i] = i * longest;
+        texts->lengths[i] = least + random[0] % (longest - least + 1);
+    }
+    texts->begin[count] = count * longest;
+    texts->count = count;
+    return RR_OK;
+}
