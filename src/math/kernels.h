@@ -30,6 +30,7 @@ typedef struct rr_kernels {
     void (*axpy)(size_t, float, const float *, float *);
     void (*scale)(size_t, float, float *);
     void (*multiply)(size_t, const float *, const float *, float *);
+    float (*dot)(size_t, const float *, const float *);
     void (*bias_fill)(size_t, size_t, const float *, const float *, float *, size_t);
     void (*bias_backward)(size_t, size_t, const float *, size_t, float *);
     double (*sum_squares)(size_t, const float *);

@@ -38,6 +38,7 @@ void rr_log(size_t count, const float *x, float *y) { table()->log(count, x, y);
 void rr_axpy(size_t count, float alpha, const float *x, float *y) { table()->axpy(count, alpha, x, y); }
 void rr_scale(size_t count, float alpha, float *y) { table()->scale(count, alpha, y); }
 void rr_multiply(size_t count, const float *x, const float *y, float *z) { table()->multiply(count, x, y, z); }
+float rr_dot(size_t count, const float *x, const float *y) { return table()->dot(count, x, y); }
 
 void rr_bias_fill(size_t rows, size_t width, const float *bias, const float *bias2, float *y, size_t ldy) {
     table()->bias_fill(rows, width, bias, bias2, y, ldy);

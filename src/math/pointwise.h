@@ -21,6 +21,8 @@ void rr_axpy(size_t count, float alpha, const float *x, float *y);
 void rr_scale(size_t count, float alpha, float *y);
 /** z = x * y */
 void rr_multiply(size_t count, const float *x, const float *y, float *z);
+/** The sum of x * y. */
+float rr_dot(size_t count, const float *x, const float *y);
 /** y[rows, width] = bias[width] in every row; with a second bias (may be NULL) their sum. */
 void rr_bias_fill(size_t rows, size_t width, const float *bias, const float *bias2, float *y, size_t ldy);
 /** dbias[width] += sum over rows of dy[rows, width], rows in order. */

@@ -21,7 +21,8 @@ static void apply(const rr_dropout *dropout, uint32_t site, float p, uint64_t ro
 void rr_dropout_apply(const rr_dropout *dropout, uint32_t site, float p, const rr_sequence *sequence, size_t width,
                       const float *x, float *y) {
     if (dropout == NULL || p == 0) {
-        if (x != y) memcpy(y, x, sequence->total * width * sizeof *y);
+        size_t first = sequence->steps > 0 ? sequence->offset[0] * width : 0;
+        if (x != y) memcpy(y + first, x + first, sequence->total * width * sizeof *y);
         return;
     }
     size_t blocks = (width + 3) / 4; /* a counter gives the numbers of four units */
@@ -29,7 +30,8 @@ void rr_dropout_apply(const rr_dropout *dropout, uint32_t site, float p, const r
         for (size_t row = 0; row < sequence->active[t]; row++) {
             size_t at = (sequence->offset[t] + row) * width;
             for (size_t block = 0, count; block < blocks; block += count) {
-                uint64_t where = (uint64_t)t * blocks + block, left = (UINT64_C(1) << 32) - (uint32_t)where;
+                uint64_t where = (uint64_t)(sequence->first_step + t) * blocks + block,
+                         left = (UINT64_C(1) << 32) - (uint32_t)where;
                 count = left < blocks - block ? (size_t)left : blocks - block; /* until the last word overflows */
                 size_t end = block + count < blocks ? 4 * (block + count) : width;
                 apply(dropout, site, p, sequence->row_id[row], where, end - 4 * block, x + at + 4 * block,

@@ -1,5 +1,7 @@
 #include "nn/encoder.h"
 
+#include <stdio.h>
+
 #include "base/profile.h"
 
 static rr_rnn_spec rnn_spec(const rr_encoder *encoder) {
@@ -11,12 +13,12 @@ static rr_rnn_spec rnn_spec(const rr_encoder *encoder) {
                          .bidirectional = model->bidirectional,
                          .bias = model->bias,
                          .dropout = (float)model->dropout,
-                         .dropout_layer = 1,
+                         .dropout_layer = encoder->first_site + 1,
                          .team = encoder->team};
 }
 
-rr_status rr_encoder_create(const rr_model_config *model, rr_team *team, rr_encoder *out) {
-    *out = (rr_encoder){.model = *model, .team = team};
+rr_status rr_encoder_create(const rr_model_config *model, uint32_t first_site, rr_team *team, rr_encoder *out) {
+    *out = (rr_encoder){.model = *model, .first_site = first_site, .team = team};
     out->width = (model->bidirectional ? 2 : 1) * model->hidden_size;
     rr_rnn_spec rnn = rnn_spec(out);
     return rr_rnn_create(&rnn, &out->rnn);
@@ -24,9 +26,12 @@ rr_status rr_encoder_create(const rr_model_config *model, rr_team *team, rr_enco
 
 void rr_encoder_free(rr_encoder *encoder) { rr_rnn_free(encoder->rnn); }
 
-rr_status rr_encoder_declare(rr_encoder *encoder, rr_params *params, size_t vocab_size) {
-    RR_TRY(rr_rnn_declare(encoder->rnn, params, "rnn"));
-    return rr_embedding_declare(&encoder->embedding, params, "embedding", vocab_size, encoder->model.embedding_size);
+rr_status rr_encoder_declare(rr_encoder *encoder, rr_params *params, const char *prefix, size_t vocab_size) {
+    char name[RR_PARAM_NAME];
+    snprintf(name, sizeof name, "%srnn", prefix);
+    RR_TRY(rr_rnn_declare(encoder->rnn, params, name));
+    snprintf(name, sizeof name, "%sembedding", prefix);
+    return rr_embedding_declare(&encoder->embedding, params, name, vocab_size, encoder->model.embedding_size);
 }
 
 void rr_encoder_plan(rr_encoder *encoder, rr_arena *arena, size_t max_total, size_t max_steps, size_t max_rows,
@@ -44,27 +49,28 @@ void rr_encoder_forward(rr_encoder *encoder, const rr_params *params, const rr_s
     const rr_model_config *model = &encoder->model;
     rr_phase outer = rr_profile_enter(RR_PHASE_EMBEDDING);
     rr_embedding_forward(&encoder->embedding, params, tokens, sequence->total, encoder->embedded);
-    rr_dropout_apply(dropout, 0, (float)model->dropout_input, sequence, model->embedding_size, encoder->embedded,
-                     encoder->embedded);
+    rr_dropout_apply(dropout, encoder->first_site, (float)model->dropout_input, sequence, model->embedding_size,
+                     encoder->embedded, encoder->embedded);
     rr_profile_enter(outer);
     const float *y =
         rr_rnn_forward(encoder->rnn, params, sequence, encoder->embedded, state, state_out, dropout, hooks);
     rr_profile_enter(RR_PHASE_EMBEDDING);
-    rr_dropout_apply(dropout, (uint32_t)model->num_layers, (float)model->dropout_output, sequence, encoder->width, y,
-                     encoder->top);
+    rr_dropout_apply(dropout, encoder->first_site + (uint32_t)model->num_layers, (float)model->dropout_output, sequence,
+                     encoder->width, y, encoder->top);
     rr_profile_enter(outer);
 }
 
 void rr_encoder_backward(rr_encoder *encoder, const rr_params *params, const rr_sequence *sequence,
-                         const int32_t *tokens, const rr_dropout *dropout, const rr_hooks *hooks) {
+                         const int32_t *tokens, const float *dstate_out, const rr_dropout *dropout,
+                         const rr_hooks *hooks) {
     const rr_model_config *model = &encoder->model;
-    rr_dropout_apply(dropout, (uint32_t)model->num_layers, (float)model->dropout_output, sequence, encoder->width,
-                     encoder->dtop, encoder->dtop);
-    rr_rnn_backward(encoder->rnn, params, sequence, encoder->embedded, encoder->dtop, NULL, encoder->dembedded, NULL,
-                    hooks);
+    rr_dropout_apply(dropout, encoder->first_site + (uint32_t)model->num_layers, (float)model->dropout_output, sequence,
+                     encoder->width, encoder->dtop, encoder->dtop);
+    rr_rnn_backward(encoder->rnn, params, sequence, encoder->embedded, encoder->dtop, dstate_out, encoder->dembedded,
+                    NULL, hooks);
     rr_phase outer = rr_profile_enter(RR_PHASE_EMBEDDING);
-    rr_dropout_apply(dropout, 0, (float)model->dropout_input, sequence, model->embedding_size, encoder->dembedded,
-                     encoder->dembedded);
+    rr_dropout_apply(dropout, encoder->first_site, (float)model->dropout_input, sequence, model->embedding_size,
+                     encoder->dembedded, encoder->dembedded);
     rr_embedding_backward(&encoder->embedding, params, tokens, sequence->total, encoder->dembedded);
     rr_profile_enter(outer);
 }

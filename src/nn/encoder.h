@@ -8,7 +8,8 @@
 
 typedef struct rr_encoder {
     rr_model_config model;
-    rr_team *team; /* borrowed */
+    uint32_t first_site; /* of dropout */
+    rr_team *team;       /* borrowed */
     rr_embedding embedding;
     rr_rnn *rnn;
     size_t width;                /* of the output: directions * hidden_size */
@@ -16,12 +17,15 @@ typedef struct rr_encoder {
     float *top, *dtop;           /* [N, width], after dropout; dtop in training */
 } rr_encoder;
 
-/** model is copied. Dropout sites are numbered from the bottom: embedding 0, recurrent layers 1 .. L - 1, output L. */
-rr_status rr_encoder_create(const rr_model_config *model, rr_team *team, rr_encoder *out);
+/**
+ * model is copied. Dropout sites are numbered from the bottom: embedding first_site, recurrent layers one to L - 1
+ * more, output L more.
+ */
+rr_status rr_encoder_create(const rr_model_config *model, uint32_t first_site, rr_team *team, rr_encoder *out);
 void rr_encoder_free(rr_encoder *encoder);
 
-/** "rnn.*", then "embedding.weight": the last whose gradients are finished. */
-rr_status rr_encoder_declare(rr_encoder *encoder, rr_params *params, size_t vocab_size);
+/** "<prefix>rnn.*", then "<prefix>embedding.weight": the last whose gradients are finished. prefix: "" or "encoder." */
+rr_status rr_encoder_declare(rr_encoder *encoder, rr_params *params, const char *prefix, size_t vocab_size);
 
 void rr_encoder_plan(rr_encoder *encoder, rr_arena *arena, size_t max_total, size_t max_steps, size_t max_rows,
                      bool training);
@@ -37,9 +41,13 @@ void rr_encoder_forward(rr_encoder *encoder, const rr_params *params, const rr_s
                         const int32_t *tokens, const float *state, float *state_out, const rr_dropout *dropout,
                         const rr_hooks *hooks);
 
-/** The mirror, from encoder->dtop [total, width], which is overwritten. Says ready of the recurrent layers. */
+/**
+ * The mirror, from encoder->dtop [total, width], which is overwritten, and the gradient of state_out (or NULL). Says
+ * ready of the recurrent layers.
+ */
 void rr_encoder_backward(rr_encoder *encoder, const rr_params *params, const rr_sequence *sequence,
-                         const int32_t *tokens, const rr_dropout *dropout, const rr_hooks *hooks);
+                         const int32_t *tokens, const float *dstate_out, const rr_dropout *dropout,
+                         const rr_hooks *hooks);
 
 /** Multiply-adds of the matrices for a token, forward. */
 double rr_encoder_macs(const rr_encoder *encoder);

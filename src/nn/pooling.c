@@ -96,12 +96,6 @@ static void max_forward(const rr_pooling *p, const rr_sequence *sequence, const 
     }
 }
 
-static float dot(size_t count, const float *a, const float *b) {
-    float sum = 0;
-    for (size_t i = 0; i < count; i++) sum = fmaf(a[i], b[i], sum);
-    return sum;
-}
-
 /* Scores of a row become weights. */
 static void softmax_over_time(const rr_sequence *sequence, size_t row, float *scores) {
     float most = scores[row], sum = 0;
@@ -120,7 +114,7 @@ static void attention_forward(rr_pooling *p, const rr_params *params, const rr_s
     const float *score = rr_param_value(params, p->score);
     rr_linear_forward(&p->hidden, params, sequence->total, x, p->u, hooks);
     rr_tanh(sequence->total * p->width, p->u, p->u);
-    for (size_t i = 0; i < sequence->total; i++) p->weights[i] = dot(p->width, p->u + i * p->width, score);
+    for (size_t i = 0; i < sequence->total; i++) p->weights[i] = rr_dot(p->width, p->u + i * p->width, score);
     memset(y, 0, sequence->rows * p->width * sizeof *y);
     for (size_t row = 0; row < sequence->rows; row++) {
         softmax_over_time(sequence, row, p->weights);
@@ -193,7 +187,7 @@ static void attention_backward(rr_pooling *p, const rr_params *params, const rr_
     for (size_t row = 0; row < sequence->rows; row++) {
         for (size_t t = 0; t < sequence->lengths[row]; t++) {
             size_t at = sequence->offset[t] + row;
-            p->dweights[at] = dot(p->width, x + at * p->width, dy + row * p->width);
+            p->dweights[at] = rr_dot(p->width, x + at * p->width, dy + row * p->width);
             rr_axpy(p->width, p->weights[at], dy + row * p->width, dx + at * p->width);
         }
         softmax_backward(p, sequence, row);

@@ -173,7 +173,7 @@ void rr_rnn_backward(rr_rnn *rnn, const rr_params *params, const rr_sequence *se
                      const float *dstate_out, float *dx, float *dstate, const rr_hooks *hooks) {
     const rr_cell_ops *cell = rnn->spec.cell;
     size_t H = rnn->spec.hidden_size, L = rnn->spec.num_layers, D = rnn->directions, total = sequence->total;
-    size_t part = sequence->rows * H;
+    size_t part = sequence->rows * H, first = sequence->offset[0] * D * H;
     bool two = cell->states > 1;
     for (size_t l = L; l-- > 0;) {
         const rr_rnn_layer *layer = &rnn->layers[l];
@@ -205,6 +205,6 @@ void rr_rnn_backward(rr_rnn *rnn, const rr_params *params, const rr_sequence *se
         if (rnn->has_dropout)
             rr_dropout_apply(&rnn->dropout, rnn->spec.dropout_layer + (uint32_t)l - 1, rnn->spec.dropout, sequence,
                              D * H, rnn->d_below, rnn->d_below);
-        memcpy(dy, rnn->d_below, total * D * H * sizeof *dy);
+        memcpy(dy + first, rnn->d_below + first, total * D * H * sizeof *dy);
     }
 }

@@ -26,3 +26,13 @@ rr_sequence rr_sequence_of(rr_sequence_room *room, size_t rows) {
     sequence.total = room->offset[sequence.steps];
     return sequence;
 }
+
+rr_sequence rr_sequence_part(const rr_sequence *sequence, size_t begin, size_t end) {
+    return (rr_sequence){.steps = end - begin,
+                         .rows = sequence->active[begin],
+                         .total = sequence->offset[end] - sequence->offset[begin],
+                         .active = sequence->active + begin,
+                         .offset = sequence->offset + begin,
+                         .first_step = sequence->first_step + begin,
+                         .row_id = sequence->row_id};
+}

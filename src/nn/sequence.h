@@ -18,6 +18,7 @@ typedef struct rr_sequence {
     const size_t *active;   /* [T], never increasing, each >= 1 */
     const size_t *offset;   /* [T + 1]: index of the first row of time t; offset[T] == total */
     const size_t *lengths;  /* [B], never increasing */
+    size_t first_step;      /* time of step 0: not 0 where a part of the steps is run by itself */
     const uint64_t *row_id; /* [B] global row, for randomness that does not depend on the rank */
 } rr_sequence;
 
@@ -34,5 +35,12 @@ void rr_sequence_room_plan(rr_sequence_room *room, rr_arena *arena, size_t max_s
 
 /** The batch of the first `rows` lengths. rows 0: nothing but zeros. */
 rr_sequence rr_sequence_of(rr_sequence_room *room, size_t rows);
+
+/**
+ * Steps [begin, end) of a sequence, with at least one of them. Its offsets stay those of the whole: arrays over the
+ * batch are given whole, and a layer that runs step by step leaves behind what it would have left in one run. No
+ * lengths.
+ */
+rr_sequence rr_sequence_part(const rr_sequence *sequence, size_t begin, size_t end);
 
 #endif

@@ -66,7 +66,7 @@ static void destroy(rr_task *task) {
 static rr_status declare(rr_classify *c) {
     rr_model_config model = c->model;
     model.dropout_output = 0; /* it is on the pooled vector instead */
-    RR_TRY(rr_encoder_create(&model, c->team, &c->encoder));
+    RR_TRY(rr_encoder_create(&model, 0, c->team, &c->encoder));
     rr_pooling_spec pooling = {.kind = (rr_pooling_kind)c->config.pooling,
                                .hidden_size = c->model.hidden_size,
                                .directions = c->model.bidirectional ? 2 : 1,
@@ -75,7 +75,7 @@ static rr_status declare(rr_classify *c) {
     rr_params *params = &c->base.params;
     RR_TRY(rr_softmax_head_declare(&c->head, params, "head", c->encoder.width, rr_classify_classes(c), (size_t)-1));
     RR_TRY(rr_pooling_declare(c->pooling, params, "pooling"));
-    return rr_encoder_declare(&c->encoder, params, rr_vocab_size(c->vocab));
+    return rr_encoder_declare(&c->encoder, params, "", rr_vocab_size(c->vocab));
 }
 
 static rr_status order_batches(rr_classify *c, uint64_t seed) {
@@ -235,7 +235,7 @@ static rr_status train(rr_task *task, size_t begin, size_t end, float scale, con
     rr_dropout_apply(dropout, (uint32_t)c->model.num_layers, (float)c->model.dropout_output, &flat, c->encoder.width,
                      c->dpooled, c->dpooled);
     rr_pooling_backward(c->pooling, params, &sequence, c->encoder.top, c->dpooled, c->encoder.dtop, hooks);
-    rr_encoder_backward(&c->encoder, params, &sequence, c->texts.tokens, dropout, hooks);
+    rr_encoder_backward(&c->encoder, params, &sequence, c->texts.tokens, NULL, dropout, hooks);
     rr_hooks_ready(hooks, params->total);
     return RR_OK;
 }

@@ -42,12 +42,12 @@ static rr_status check(const rr_task_setup *setup) {
 static rr_status declare(rr_lm *lm) {
     const rr_model_config *model = &lm->model;
     size_t vocab_size = rr_vocab_size(lm->corpus.vocab);
-    RR_TRY(rr_encoder_create(model, lm->team, &lm->encoder));
+    RR_TRY(rr_encoder_create(model, 0, lm->team, &lm->encoder));
     lm->state_size = rr_rnn_state_size(lm->encoder.rnn);
     rr_params *params = &lm->base.params;
     if (!model->tie_weights)
         RR_TRY(rr_softmax_head_declare(&lm->head, params, "head", model->hidden_size, vocab_size, (size_t)-1));
-    RR_TRY(rr_encoder_declare(&lm->encoder, params, vocab_size));
+    RR_TRY(rr_encoder_declare(&lm->encoder, params, "", vocab_size));
     if (model->tie_weights)
         RR_TRY(rr_softmax_head_declare(&lm->head, params, "head", model->hidden_size, vocab_size,
                                        lm->encoder.embedding.weight));
@@ -227,7 +227,7 @@ static rr_status train(rr_task *task, size_t begin, size_t end, float scale, con
     for (size_t i = 0; i < sequence.total; i++) *loss += lm->nll[i];
 
     if (!lm->model.tie_weights) rr_hooks_ready(hooks, rr_param_end(params, lm->head.linear.bias));
-    rr_encoder_backward(&lm->encoder, params, &sequence, lm->inputs, dropout, hooks);
+    rr_encoder_backward(&lm->encoder, params, &sequence, lm->inputs, NULL, dropout, hooks);
     rr_hooks_ready(hooks, params->total);
     return RR_OK;
 }

@@ -21,11 +21,11 @@ static void destroy(rr_task *task) {
 }
 
 static rr_status declare(rr_tagger *tagger) {
-    RR_TRY(rr_encoder_create(&tagger->model, tagger->team, &tagger->encoder));
+    RR_TRY(rr_encoder_create(&tagger->model, 0, tagger->team, &tagger->encoder));
     rr_params *params = &tagger->base.params;
     RR_TRY(rr_softmax_head_declare(&tagger->head, params, "head", tagger->encoder.width, tagger->labels.count,
                                    (size_t)-1));
-    return rr_encoder_declare(&tagger->encoder, params, rr_vocab_size(tagger->vocab));
+    return rr_encoder_declare(&tagger->encoder, params, "", rr_vocab_size(tagger->vocab));
 }
 
 static rr_status order_batches(rr_tagger *tagger, uint64_t seed) {
@@ -150,7 +150,7 @@ static rr_status train(rr_task *task, size_t begin, size_t end, float scale, con
                         hooks);
     for (size_t i = 0; i < sequence.total; i++) *loss += tagger->nll[i];
     rr_hooks_ready(hooks, rr_param_end(params, tagger->head.linear.bias));
-    rr_encoder_backward(&tagger->encoder, params, &sequence, tagger->texts.tokens, dropout, hooks);
+    rr_encoder_backward(&tagger->encoder, params, &sequence, tagger->texts.tokens, NULL, dropout, hooks);
     rr_hooks_ready(hooks, params->total);
     return RR_OK;
 }
