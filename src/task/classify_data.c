@@ -152,7 +152,7 @@ static rr_status read_files(rr_classify *c, const rr_task_setup *setup) {
     rr_status status = rr_record_sets_read(setup->config, setup->data, &wish, train, records);
     const rr_records *all = &records[RR_SPLIT_TRAIN];
     if (status == RR_OK && c->vocab == NULL) status = find_labels(c, setup->config, all);
-    if (status == RR_OK && c->vocab == NULL) status = rr_text_data_vocab(setup, &c->rules, all, TEXT, &c->vocab);
+    if (status == RR_OK && c->vocab == NULL) status = rr_text_data_vocab(setup, &c->rules, all, TEXT, 1, &c->vocab);
     for (int split = 0; split < RR_SPLIT_COUNT && status == RR_OK; split++)
         if (split != RR_SPLIT_TRAIN || setup->need_train) status = fill_set(c, setup, split, &records[split]);
     rr_record_sets_free(records);

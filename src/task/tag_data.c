@@ -141,7 +141,7 @@ static rr_status read_files(rr_tagger *tagger, const rr_task_setup *setup) {
     rr_status status = rr_record_sets_read(setup->config, setup->data, &wish, train, records);
     if (status == RR_OK && build) status = find_tags(tagger, &records[RR_SPLIT_TRAIN]);
     if (status == RR_OK && build)
-        status = rr_text_data_vocab(setup, &tagger->rules, &records[RR_SPLIT_TRAIN], TOKENS, &tagger->vocab);
+        status = rr_text_data_vocab(setup, &tagger->rules, &records[RR_SPLIT_TRAIN], TOKENS, 1, &tagger->vocab);
     for (int split = 0; split < RR_SPLIT_COUNT && status == RR_OK; split++)
         if (split != RR_SPLIT_TRAIN || train) status = fill_set(tagger, setup, split, &records[split]);
     if (status == RR_OK && build) status = find_frequent(tagger);

@@ -21,7 +21,7 @@ static rr_status count_tokens(const rr_text_rules *rules, const rr_records *reco
 }
 
 rr_status rr_text_data_vocab(const rr_task_setup *setup, const rr_text_rules *rules, const rr_records *records,
-                             size_t field, rr_vocab **out) {
+                             size_t field, size_t count, rr_vocab **out) {
     const rr_data_config *data = setup->data;
     rr_token_counts *counts = NULL;
     if (data->vocab.file != NULL) {
@@ -30,7 +30,8 @@ rr_status rr_text_data_vocab(const rr_task_setup *setup, const rr_text_rules *ru
                                       : status;
     }
     RR_TRY(rr_token_counts_create(rules->unit, &counts));
-    rr_status status = count_tokens(rules, records, field, counts);
+    rr_status status = RR_OK;
+    for (size_t i = 0; i < count && status == RR_OK; i++) status = count_tokens(rules, records, field + i, counts);
     if (status == RR_OK) status = rr_vocab_build(counts, data->vocab.min_count, data->vocab.max_size, out);
     rr_token_counts_free(counts);
     return status;

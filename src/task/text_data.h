@@ -7,9 +7,9 @@
 #include "data/text_set.h"
 #include "task/task.h"
 
-/** From data.vocab.file, or of a field of the records. */
+/** From data.vocab.file, or of the records' fields [field, field + count). */
 rr_status rr_text_data_vocab(const rr_task_setup *setup, const rr_text_rules *rules, const rr_records *records,
-                             size_t field, rr_vocab **out);
+                             size_t field, size_t count, rr_vocab **out);
 
 /** Bad examples that were left out. Zero-initialise; free `first`. */
 typedef struct rr_left_out {
