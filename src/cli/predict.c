@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "cli/cli.h"
 #include "ringrnn/model.h"
 
@@ -63,6 +64,27 @@ static rr_status predict_all(rr_model *model, FILE *file, lines *batch) {
     return status;
 }
 
+static void print_all(void *ctx, const char *text, size_t length) {
+    (void)ctx;
+    fwrite(text, 1, length, stdout);
+}
+
+static rr_status predict_file(rr_model *model, FILE *file, const char *name) {
+    rr_buffer text = {0};
+    char part[65536];
+    size_t got;
+    while ((got = fread(part, 1, sizeof part, file)) > 0) rr_buffer_append(&text, part, got);
+    rr_status status = RR_OK;
+    if (ferror(file)) status = rr_fail(RR_ERR_INPUT, "%s: cannot be read: %s", name, strerror(errno));
+    if (text.failed) status = rr_fail(RR_ERR_NOMEM, "no memory for %s", name);
+    if (status == RR_OK)
+        status = rr_model_predict_file(model, name, rr_buffer_text(&text), text.length, print_all, NULL);
+    rr_buffer_free(&text);
+    if (status == RR_OK && fflush(stdout) != 0)
+        status = rr_fail(RR_ERR_RUNTIME, "standard output: %s", strerror(errno));
+    return status;
+}
+
 static rr_status predict(int argc, char **argv) {
     rr_cli_arguments arguments;
     rr_model *model = NULL;
@@ -80,7 +102,10 @@ static rr_status predict(int argc, char **argv) {
         batch->source = standard ? "standard input" : path;
         status = rr_model_open(arguments.operands[0], &model);
     }
-    if (status == RR_OK) status = predict_all(model, file, batch);
+    if (status == RR_OK && rr_model_reads_files(model))
+        status = predict_file(model, file, batch->source);
+    else if (status == RR_OK)
+        status = predict_all(model, file, batch);
     rr_model_close(model);
     free(batch);
     if (!standard) fclose(file);
@@ -98,7 +123,8 @@ const rr_command rr_command_predict = {
     .arguments = "CKPT [FILE|-]",
     .help = "what a model says of each line of a file, or of standard input",
     .details =
-        "A JSON object a line, in the order of the input. Of a language model: tokens, nll (nats, of the whole line),\n"
+        "Of a forecaster, whose file is CSV as in training: the steps that follow each series, as CSV. Of others:\n"
+        "a JSON object a line, in the order of the input. Of a language model: tokens, nll (nats, of the whole line),\n"
         "loss (nats a token) and ppl; every line is a text by itself. Lines are computed many at a time.\n",
     .run = run,
 };

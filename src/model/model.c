@@ -110,7 +110,7 @@ rr_status rr_model_score(rr_model *model, const char *text, size_t length, doubl
 rr_status rr_model_predict(rr_model *model, const rr_prediction *wanted) {
     const rr_task_ops *ops = model->task->ops;
     rr_status status = RR_OK;
-    if (ops->predict == NULL) return rr_fail(RR_ERR_INPUT, "a model for task %s predicts nothing", ops->name);
+    if (ops->predict == NULL) return rr_fail(RR_ERR_INPUT, "a model for task %s says nothing of texts", ops->name);
     rr_text *texts = calloc(wanted->count + 1, sizeof *texts);
     rr_buffer *lines = calloc(wanted->count + 1, sizeof *lines);
     if (texts == NULL || lines == NULL) status = rr_fail(RR_ERR_NOMEM, "no memory for %zu texts", wanted->count);
@@ -126,5 +126,20 @@ rr_status rr_model_predict(rr_model *model, const rr_prediction *wanted) {
     }
     free(texts);
     free(lines);
+    return status;
+}
+
+int rr_model_reads_files(const rr_model *model) { return model->task->ops->predict_file != NULL; }
+
+rr_status rr_model_predict_file(rr_model *model, const char *name, const char *text, size_t length,
+                                void (*emit)(void *ctx, const char *text, size_t length), void *ctx) {
+    const rr_task_ops *ops = model->task->ops;
+    rr_buffer out = {0};
+    if (ops->predict_file == NULL)
+        return rr_fail(RR_ERR_INPUT, "a model for task %s says nothing of a file as a whole", ops->name);
+    rr_status status = plan(model, PREDICTED_ROWS);
+    if (status == RR_OK) status = ops->predict_file(model->task, &(rr_text){text, length, name}, &out);
+    if (status == RR_OK) emit(ctx, rr_buffer_text(&out), out.length);
+    rr_buffer_free(&out);
     return status;
 }

@@ -154,6 +154,13 @@ struct rr_task_ops {
      */
     rr_status (*predict)(rr_task *task, const rr_text *texts, size_t count, rr_buffer *out);
 
+    /**
+     * What the model says of a whole file (series), as text in the format of that file; instead of predict. Plan, not
+     * training, comes first.
+     */
+    rr_status (*predict_file)(rr_task *task, const rr_text *file, rr_buffer *out);
+
+    /** What a checkpoint must know of the data (vocabulary, labels, means ...), as JSON. */
     rr_status (*vocab_json)(const rr_task *task, rr_buffer *out);
     rr_task_cost (*cost)(const rr_task *task);
     /** Lines for banner and info: vocabulary, tokens of each split, floors. */
