@@ -6,9 +6,10 @@
 #include "data/source_parts.h"
 
 const rr_source_ops *const rr_sources[] = {&rr_source_tsv,      &rr_source_csv,    &rr_source_folders,
-                                           &rr_source_parallel, &rr_source_conllu, &rr_source_columns};
+                                           &rr_source_parallel, &rr_source_conllu, &rr_source_columns,
+                                           &rr_source_babi};
 const size_t rr_source_count = sizeof rr_sources / sizeof *rr_sources;
-const char *const rr_source_names[] = {"auto", "tsv", "csv", "folders", "parallel", "conllu", "columns", NULL};
+const char *const rr_source_names[] = {"auto", "tsv", "csv", "folders", "parallel", "conllu", "columns", "babi", NULL};
 
 static bool ends_with(const char *text, const char *ending) {
     size_t length = strlen(text), size = strlen(ending);

@@ -6,7 +6,7 @@
 #include "data/source.h"
 
 extern const rr_source_ops rr_source_tsv, rr_source_csv, rr_source_folders, rr_source_parallel, rr_source_conllu,
-    rr_source_columns;
+    rr_source_columns, rr_source_babi;
 
 /** A file, line by line. Zero-initialise; free text with rr_buffer_free. */
 typedef struct rr_source_file {

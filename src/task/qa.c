@@ -1,0 +1,415 @@
+#include "task/qa.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/profile.h"
+#include "math/pointwise.h"
+#include "task/qa_model.h"
+
+#define OWN(field) RR_VARIANT_FIELD(rr_task_config, rr_qa_config, field)
+
+static const char *const attentions[] = {"none", "dot", "general", "additive", NULL};
+
+static const rr_key keys[] = {
+    {.name = "attention",
+     .type = RR_KEY_ENUM,
+     .offset = OWN(attention),
+     .preset = "general",
+     .choices = attentions,
+     .help = "how the question is compared with the words of the story as they were read: dot and general as Luong et "
+             "al. (2015), additive as Bahdanau et al. (2015); none: the answer is made from the last of them"},
+    {.name = "condition",
+     .type = RR_KEY_BOOL,
+     .offset = OWN(condition),
+     .preset = "true",
+     .help = "the question's vector stands beside every word of the story while it is read"},
+    {.name = NULL},
+};
+
+static rr_qa *self(rr_task *task) { return (rr_qa *)task; }
+static const rr_qa *self_const(const rr_task *task) { return (const rr_qa *)task; }
+
+static void destroy(rr_task *task) {
+    rr_qa *qa = self(task);
+    rr_qa_free_data(qa);
+    rr_batches_free(qa->batches);
+    free(qa->lengths);
+    rr_encoder_free(&qa->question);
+    rr_pooling_free(qa->last);
+    rr_pooling_free(qa->story_last);
+    rr_rnn_free(qa->story);
+    rr_attention_free(qa->attention);
+    rr_params_free(&qa->base.params);
+    free(qa);
+}
+
+/* Dropout sites: the question's encoder has the first num_layers + 1, the story as many behind them, the features one.
+ */
+static uint32_t story_site(const rr_qa *qa) { return (uint32_t)qa->model.num_layers + 1; }
+
+static rr_rnn_spec story_spec(const rr_qa *qa) {
+    return (rr_rnn_spec){.cell = rr_cells[qa->model.cell],
+                         .input_size = qa->input_size,
+                         .hidden_size = qa->model.hidden_size,
+                         .num_layers = qa->model.num_layers,
+                         .bidirectional = qa->model.bidirectional,
+                         .bias = qa->model.bias,
+                         .dropout = (float)qa->model.dropout,
+                         .dropout_layer = story_site(qa) + 1,
+                         .team = qa->team};
+}
+
+static rr_status declare(rr_qa *qa) {
+    rr_params *params = &qa->base.params;
+    rr_model_config model = qa->model;
+    model.dropout_output = 0; /* it is on what the answer is made from */
+    RR_TRY(rr_encoder_create(&model, 0, qa->team, &qa->question));
+    qa->width = qa->question.width;
+    qa->input_size = model.embedding_size + (qa->config.condition ? qa->width : 0);
+    rr_pooling_spec last = {.kind = RR_POOLING_LAST,
+                            .hidden_size = model.hidden_size,
+                            .directions = model.bidirectional ? 2 : 1,
+                            .team = qa->team};
+    RR_TRY(rr_pooling_create(&last, &qa->last));
+    RR_TRY(rr_pooling_create(&last, &qa->story_last));
+    rr_rnn_spec story = story_spec(qa);
+    RR_TRY(rr_rnn_create(&story, &qa->story));
+    RR_TRY(rr_softmax_head_declare(&qa->head, params, "head", 2 * qa->width, qa->answers.count, (size_t)-1));
+    if (qa->config.attention > 0) {
+        rr_attention_spec attention = {.kind = (rr_attention_kind)(qa->config.attention - 1),
+                                       .query_size = qa->width,
+                                       .memory_size = qa->width,
+                                       .size = qa->width,
+                                       .team = qa->team};
+        RR_TRY(rr_attention_create(&attention, &qa->attention));
+        RR_TRY(rr_attention_declare(qa->attention, params, "attention"));
+    }
+    RR_TRY(rr_rnn_declare(qa->story, params, "story.rnn"));
+    return rr_encoder_declare(&qa->question, params, "question.", rr_vocab_size(qa->vocab));
+}
+
+static rr_status order_batches(rr_qa *qa, uint64_t seed) {
+    const rr_qa_set *set = &qa->sets[RR_SPLIT_TRAIN];
+    size_t count = set->stories.count;
+    if (count == 0) return RR_OK;
+    qa->lengths = malloc(count * sizeof *qa->lengths);
+    if (qa->lengths == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the lengths of %zu questions", count);
+    for (size_t i = 0; i < count; i++) {
+        qa->lengths[i] = set->stories.lengths[i] + set->questions.lengths[i];
+        if (qa->lengths[i] > qa->base.tokens_a_row) qa->base.tokens_a_row = qa->lengths[i];
+    }
+    return rr_batches_create(qa->lengths, count, qa->global_batch_size, seed, &qa->batches);
+}
+
+static rr_status create(const rr_task_setup *setup, rr_task **out) {
+    if (setup->model->tie_weights)
+        return rr_config_fail(setup->config, "model.tie_weights", "must be false: answers are no tokens");
+    rr_qa *qa = calloc(1, sizeof *qa);
+    if (qa == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for a reader");
+    qa->base.ops = &rr_task_qa;
+    qa->config = *(const rr_qa_config *)(const void *)&setup->task->own;
+    qa->model = *setup->model;
+    qa->team = setup->team;
+    qa->global_batch_size = setup->global_batch_size;
+    qa->rules = (rr_text_rules){.unit = RR_UNIT_WORD,
+                                .normalise = {setup->data->lowercase, setup->data->split_punctuation},
+                                .max_length = setup->data->max_length,
+                                .keep = (rr_keep)setup->data->keep};
+    rr_status status = rr_qa_read(qa, setup);
+    if (status == RR_OK) status = declare(qa);
+    if (status == RR_OK) status = order_batches(qa, setup->seed);
+    if (status != RR_OK) {
+        destroy(&qa->base);
+        return status;
+    }
+    *out = &qa->base;
+    return RR_OK;
+}
+
+static void grow(size_t *largest, size_t value) {
+    if (value > *largest) *largest = value;
+}
+
+/* The largest total and length that any rows need. */
+static void measure(const rr_text_set *texts, size_t rows, size_t *total, size_t *longest) {
+    grow(longest, rr_text_set_longest(texts));
+    grow(total, rr_text_set_most(texts, rows));
+}
+
+static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin, size_t end, bool training) {
+    (void)begin, (void)end;
+    rr_qa *qa = self(task);
+    size_t rows = micro_rows > 0 ? micro_rows : 1, W = qa->width, E = qa->model.embedding_size;
+    size_t total = rows, longest = 1, asked = rows, longest_asked = 1;
+    measure(&qa->taken_stories, rows, &total, &longest);
+    measure(&qa->taken_questions, rows, &asked, &longest_asked);
+    for (int split = 0; split < RR_SPLIT_COUNT; split++) {
+        measure(&qa->sets[split].stories, rows, &total, &longest);
+        measure(&qa->sets[split].questions, rows, &asked, &longest_asked);
+    }
+    qa->micro_rows = rows;
+    rr_text_batch_plan(&qa->stories, arena, total, longest, rows);
+    rr_text_batch_plan(&qa->questions, arena, asked, longest_asked, rows);
+    qa->question_row = rr_arena_take(arena, rows * sizeof *qa->question_row);
+    qa->own_row = rr_arena_take(arena, rows * sizeof *qa->own_row);
+    qa->asked = rr_arena_floats(arena, rows * W);
+    qa->query = rr_arena_floats(arena, rows * W);
+    qa->x = rr_arena_floats(arena, total * qa->input_size);
+    qa->embedded = rr_arena_floats(arena, total * E);
+    qa->values = rr_arena_floats(arena, total * W);
+    qa->begin = rr_arena_take(arena, (rows + 1) * sizeof *qa->begin);
+    qa->read = rr_arena_floats(arena, rows * W);
+    qa->features = rr_arena_floats(arena, rows * 2 * W);
+    qa->targets = rr_arena_take(arena, rows * sizeof *qa->targets);
+    qa->predicted = rr_arena_take(arena, rows * sizeof *qa->predicted);
+    qa->nll = rr_arena_take(arena, rows * sizeof *qa->nll);
+    if (training) {
+        qa->dasked = rr_arena_floats(arena, rows * W);
+        qa->dquery = rr_arena_floats(arena, rows * W);
+        qa->dx = rr_arena_floats(arena, total * qa->input_size);
+        qa->dtop = rr_arena_floats(arena, total * W);
+        qa->dvalues = rr_arena_floats(arena, total * W);
+        qa->dread = rr_arena_floats(arena, rows * W);
+        qa->dfeatures = rr_arena_floats(arena, rows * 2 * W);
+    }
+    rr_softmax_head_plan(&qa->head, arena, qa->team, rows, training);
+    rr_pooling_plan(qa->last, arena, asked, rows, training);
+    rr_pooling_plan(qa->story_last, arena, total, rows, training);
+    if (qa->attention != NULL)
+        rr_attention_plan(
+            qa->attention, arena,
+            &(rr_attention_room){
+                .rows = rows, .vectors = total, .longest = longest, .queries = rows, .part = rows, .pairs = total},
+            training);
+    rr_rnn_plan(qa->story, arena, total, longest, rows, training);
+    rr_encoder_plan(&qa->question, arena, asked, longest_asked, rows, training);
+}
+
+static uint64_t steps_per_epoch(const rr_task *task) {
+    const rr_qa *qa = self_const(task);
+    return qa->batches != NULL ? rr_batches_steps(qa->batches) : 0;
+}
+
+static rr_status load(rr_task *task, const rr_position *position, size_t begin, size_t end, rr_loss_count *count) {
+    rr_qa *qa = self(task);
+    qa->batch_rows = rr_batches_at(qa->batches, position->epoch, position->step_in_epoch, &qa->batch);
+    *count = (rr_loss_count){.rows = 0};
+    for (size_t row = begin; row < end && row < qa->batch_rows; row++) {
+        count->rows += 1;
+        count->targets += 1;
+        count->tokens += (double)qa->lengths[qa->batch[row]];
+    }
+    return RR_OK;
+}
+
+/* Words of the story, each with the question's vector beside it. */
+static void fill_story(rr_qa *qa, const rr_sequence *stories) {
+    size_t E = qa->model.embedding_size, W = qa->width;
+    for (size_t t = 0; t < stories->steps; t++)
+        for (size_t row = 0; row < stories->active[t]; row++) {
+            size_t at = stories->offset[t] + row;
+            float *x = qa->x + at * qa->input_size;
+            memcpy(x, qa->embedded + at * E, E * sizeof *x);
+            if (qa->config.condition) memcpy(x + E, qa->query + row * W, W * sizeof *x);
+        }
+}
+
+static void match_rows(rr_qa *qa, size_t rows) {
+    for (size_t row = 0; row < rows; row++) {
+        qa->own_row[row] = row;
+        for (size_t i = 0; i < rows; i++)
+            if (qa->questions.order[i] == qa->stories.order[row]) qa->question_row[row] = i;
+    }
+}
+
+/* Dropout of what the answer is made from, as a batch of one step. */
+static void drop_features(const rr_qa *qa, const rr_dropout *dropout, const rr_sequence *stories, float *features) {
+    const size_t offset[2] = {0, stories->rows};
+    rr_sequence one = {.steps = 1,
+                       .rows = stories->rows,
+                       .total = stories->rows,
+                       .active = stories->active,
+                       .offset = offset,
+                       .row_id = stories->row_id};
+    rr_dropout_apply(dropout, story_site(qa) + (uint32_t)qa->model.num_layers, (float)qa->model.dropout_output, &one,
+                     2 * qa->width, features, features);
+}
+
+void rr_qa_forward(rr_qa *qa, const rr_text_set *stories, const rr_text_set *questions, const uint32_t *examples,
+                   size_t rows, size_t first, const rr_dropout *dropout, const rr_hooks *hooks, rr_qa_batch *batch) {
+    const rr_params *params = &qa->base.params;
+    size_t W = qa->width, E = qa->model.embedding_size;
+    rr_phase outer = rr_profile_enter(RR_PHASE_EMBEDDING);
+    batch->stories = rr_text_batch_fill(&qa->stories, stories, examples, rows, first);
+    batch->questions = rr_text_batch_fill(&qa->questions, questions, examples, rows, first);
+    match_rows(qa, rows);
+    rr_profile_enter(outer);
+    rr_encoder_forward(&qa->question, params, &batch->questions, qa->questions.tokens, NULL, NULL, dropout, hooks);
+    rr_pooling_forward(qa->last, params, &batch->questions, qa->question.top, qa->asked, hooks);
+    for (size_t row = 0; row < rows; row++)
+        memcpy(qa->query + row * W, qa->asked + qa->question_row[row] * W, W * sizeof *qa->query);
+    rr_embedding_forward(&qa->question.embedding, params, qa->stories.tokens, batch->stories.total, qa->embedded);
+    rr_dropout_apply(dropout, story_site(qa), (float)qa->model.dropout_input, &batch->stories, E, qa->embedded,
+                     qa->embedded);
+    fill_story(qa, &batch->stories);
+    const float *top = rr_rnn_forward(qa->story, params, &batch->stories, qa->x, NULL, NULL, dropout, hooks);
+    if (qa->attention != NULL) {
+        rr_memory_begin(batch->stories.lengths, rows, qa->begin);
+        rr_memory_from_packed(&batch->stories, W, top, qa->values);
+        qa->memory = (rr_memory){.rows = rows, .width = W, .begin = qa->begin, .values = qa->values};
+        rr_attention_begin(qa->attention, params, &qa->memory, hooks);
+        rr_attention_forward(qa->attention, params, 0, rows, qa->own_row, qa->query, qa->read, hooks);
+    } else {
+        rr_pooling_forward(qa->story_last, params, &batch->stories, top, qa->read, hooks);
+    }
+    for (size_t row = 0; row < rows; row++) {
+        memcpy(qa->features + row * 2 * W, qa->read + row * W, W * sizeof *qa->features);
+        memcpy(qa->features + row * 2 * W + W, qa->query + row * W, W * sizeof *qa->features);
+    }
+    drop_features(qa, dropout, &batch->stories, qa->features);
+}
+
+/* From the gradients of what was read in the story to dtop; adds to those of the questions' vectors. */
+static void back_to_story(rr_qa *qa, const rr_sequence *stories, const rr_hooks *hooks) {
+    const rr_params *params = &qa->base.params;
+    if (qa->attention == NULL) {
+        rr_pooling_backward(qa->story_last, params, stories, NULL, qa->dread, qa->dtop, hooks);
+        return;
+    }
+    rr_attention_backward(qa->attention, params, 0, stories->rows, qa->own_row, qa->query, qa->dread, true, qa->dquery,
+                          hooks);
+    rr_attention_end(qa->attention, params, qa->dvalues, hooks);
+    rr_memory_to_packed(stories, qa->width, qa->dvalues, false, qa->dtop);
+}
+
+/* The gradients of the story's words, and of the question's vector beside each. */
+static void back_to_words(rr_qa *qa, const rr_sequence *stories, const rr_dropout *dropout) {
+    size_t E = qa->model.embedding_size, W = qa->width;
+    for (size_t t = 0; t < stories->steps; t++)
+        for (size_t row = 0; row < stories->active[t]; row++) {
+            size_t at = stories->offset[t] + row;
+            const float *dx = qa->dx + at * qa->input_size;
+            memcpy(qa->embedded + at * E, dx, E * sizeof *dx);
+            if (qa->config.condition) rr_axpy(W, 1, dx + E, qa->dquery + row * W);
+        }
+    rr_dropout_apply(dropout, story_site(qa), (float)qa->model.dropout_input, stories, E, qa->embedded, qa->embedded);
+    rr_embedding_backward(&qa->question.embedding, &qa->base.params, qa->stories.tokens, stories->total, qa->embedded);
+}
+
+static void backward(rr_qa *qa, const rr_qa_batch *batch, const rr_dropout *dropout, const rr_hooks *hooks) {
+    const rr_params *params = &qa->base.params;
+    size_t rows = batch->stories.rows, W = qa->width;
+    drop_features(qa, dropout, &batch->stories, qa->dfeatures);
+    for (size_t row = 0; row < rows; row++) {
+        memcpy(qa->dread + row * W, qa->dfeatures + row * 2 * W, W * sizeof *qa->dread);
+        memcpy(qa->dquery + row * W, qa->dfeatures + row * 2 * W + W, W * sizeof *qa->dquery);
+    }
+    back_to_story(qa, &batch->stories, hooks);
+    rr_rnn_backward(qa->story, params, &batch->stories, qa->x, qa->dtop, NULL, qa->dx, NULL, hooks);
+    back_to_words(qa, &batch->stories, dropout);
+    for (size_t row = 0; row < rows; row++)
+        memcpy(qa->dasked + qa->question_row[row] * W, qa->dquery + row * W, W * sizeof *qa->dasked);
+    rr_pooling_backward(qa->last, params, &batch->questions, qa->question.top, qa->dasked, qa->question.dtop, hooks);
+    rr_encoder_backward(&qa->question, params, &batch->questions, qa->questions.tokens, NULL, dropout, hooks);
+}
+
+static rr_status train(rr_task *task, size_t begin, size_t end, float scale, const rr_dropout *dropout,
+                       const rr_hooks *hooks, double *loss) {
+    rr_qa *qa = self(task);
+    const rr_qa_set *set = &qa->sets[RR_SPLIT_TRAIN];
+    rr_params *params = &qa->base.params;
+    size_t stop = end < qa->batch_rows ? end : qa->batch_rows, rows = stop > begin ? stop - begin : 0;
+    rr_qa_batch batch;
+    *loss = 0;
+    if (rows == 0) { /* the last batch of an epoch may have fewer rows than ranks */
+        rr_params_settle_grads(params);
+        rr_hooks_ready(hooks, params->total);
+        return RR_OK;
+    }
+    const uint32_t *examples = qa->batch + begin;
+    rr_qa_forward(qa, &set->stories, &set->questions, examples, rows, begin, dropout, hooks, &batch);
+    for (size_t i = 0; i < rows; i++) qa->targets[i] = set->answers[examples[qa->stories.order[i]]];
+    rr_softmax_head_run(&qa->head, params,
+                        &(rr_softmax_rows){.count = rows,
+                                           .x = qa->features,
+                                           .targets = qa->targets,
+                                           .scale = scale,
+                                           .last = true,
+                                           .dx = qa->dfeatures,
+                                           .nll = qa->nll},
+                        hooks);
+    for (size_t i = 0; i < rows; i++) *loss += qa->nll[i];
+    rr_hooks_ready(hooks, rr_param_end(params, qa->head.linear.bias));
+    backward(qa, &batch, dropout, hooks);
+    rr_hooks_ready(hooks, params->total);
+    return RR_OK;
+}
+
+static size_t eval_units(const rr_task *task, rr_split split) { return self_const(task)->sets[split].stories.count; }
+
+static size_t train_metrics(const rr_task *task, double loss, rr_metric *out) {
+    (void)task, (void)loss, (void)out;
+    return 0;
+}
+
+static rr_task_cost cost(const rr_task *task) {
+    const rr_qa *qa = self_const(task);
+    const rr_qa_set *set = &qa->sets[RR_SPLIT_TRAIN];
+    if (set->stories.count == 0) return (rr_task_cost){.macs_per_target = 0};
+    rr_rnn_spec spec = story_spec(qa);
+    double count = (double)set->stories.count, rows = (double)qa->global_batch_size, W = (double)qa->width;
+    double story = (double)set->stories.tokens.count / count, question = (double)set->questions.tokens.count / count;
+    double attended = qa->config.attention > 1 ? W * W : 0;
+    if (rows > count) rows = count;
+    return (rr_task_cost){.macs_per_target = story * (rr_rnn_macs_per_token(&spec) + attended) +
+                                             question * rr_encoder_macs(&qa->question) +
+                                             2 * W * (double)qa->answers.count,
+                          .targets_per_step = rows,
+                          .tokens_per_step = rows * (story + question)};
+}
+
+static void describe(const rr_task *task, rr_buffer *out) {
+    const rr_qa *qa = self_const(task);
+    rr_buffer_printf(out, "vocabulary %zu words; %zu answers\n", rr_vocab_size(qa->vocab), qa->answers.count);
+    for (int split = 0; split < RR_SPLIT_COUNT; split++) {
+        const rr_qa_set *set = &qa->sets[split];
+        rr_floor floors[RR_TASK_METRICS];
+        if (set->stories.count == 0) continue;
+        rr_buffer_printf(out, "%s %zu questions about %zu words, %zu at most in one story", rr_split_names[split],
+                         set->stories.count, set->stories.tokens.count, rr_text_set_longest(&set->stories));
+        if (set->stories.cut > 0) rr_buffer_printf(out, ", %zu cut", set->stories.cut);
+        size_t count = split != RR_SPLIT_TRAIN ? rr_qa_floors(task, (rr_split)split, floors) : 0;
+        for (size_t i = 0; i < count; i++)
+            rr_buffer_printf(out, "; %s %s %.4f", floors[i].name, floors[i].metric, floors[i].value);
+        rr_buffer_puts(out, "\n");
+        rr_left_out_describe(&set->left_out, out);
+    }
+}
+
+const rr_task_ops rr_task_qa = {
+    .name = "qa",
+    .help = "question answering: a story and a question to one of the answers of training; reports loss and accuracy",
+    .keys = keys,
+    .create = create,
+    .free = destroy,
+    .plan = plan,
+    .steps_per_epoch = steps_per_epoch,
+    .load = load,
+    .train = train,
+    .commit = rr_task_no_commit,
+    .carry_size = rr_task_no_carry_size,
+    .carry_read = rr_task_no_carry_read,
+    .carry_write = rr_task_no_carry_write,
+    .eval_units = eval_units,
+    .outcome_size = rr_qa_outcome_size,
+    .evaluate = rr_qa_evaluate,
+    .metrics = rr_qa_metrics,
+    .floors = rr_qa_floors,
+    .train_metrics = train_metrics,
+    .take = rr_qa_take,
+    .predict = rr_qa_predict,
+    .vocab_json = rr_qa_vocab_json,
+    .cost = cost,
+    .describe = describe,
+};

@@ -1,0 +1,79 @@
+/* Answers to questions, many at a time. A line is `context TAB question`. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "math/pointwise.h"
+#include "task/json_string.h"
+#include "task/qa_model.h"
+
+rr_status rr_qa_take(rr_task *task, const rr_text *texts, size_t count) {
+    rr_qa *qa = (rr_qa *)task;
+    rr_text_rules whole = qa->rules;
+    whole.max_length = 0;
+    rr_text_set_clear(&qa->taken_stories);
+    rr_text_set_clear(&qa->taken_questions);
+    for (size_t i = 0; i < count; i++) {
+        const char *text = texts[i].text, *tab = texts[i].length > 0 ? memchr(text, '\t', texts[i].length) : NULL;
+        if (tab == NULL && texts[i].length > 0)
+            return rr_fail(RR_ERR_INPUT, "%s: a line must be a context and a question with a tab between",
+                           texts[i].name);
+        size_t story = tab != NULL ? (size_t)(tab - text) : 0, rest = tab != NULL ? texts[i].length - story - 1 : 0;
+        RR_TRY(rr_text_set_add(&qa->taken_stories, qa->vocab, &qa->rules, texts[i].name, text, story));
+        RR_TRY(
+            rr_text_set_add(&qa->taken_questions, qa->vocab, &whole, texts[i].name, tab != NULL ? tab + 1 : "", rest));
+    }
+    task->taken = rr_text_set_longest(&qa->taken_stories) + rr_text_set_longest(&qa->taken_questions);
+    return RR_OK;
+}
+
+static void put_answer(const rr_qa *qa, const float *p, rr_buffer *out) {
+    size_t best = 0;
+    for (size_t k = 1; k < qa->answers.count; k++)
+        if (p[k] > p[best]) best = k;
+    rr_buffer_puts(out, "\"answer\": ");
+    rr_json_string(out, qa->answers.names[best]);
+    rr_buffer_printf(out, ", \"probability\": %.6g", (double)p[best]);
+}
+
+/* How much each word of the story counted. */
+static void put_attention(const rr_qa *qa, size_t row, rr_buffer *out) {
+    size_t count = qa->begin[row + 1] - qa->begin[row];
+    const float *weights = rr_attention_weights(qa->attention, row);
+    rr_buffer_puts(out, ", \"attention\": [");
+    for (size_t i = 0; i < count; i++) rr_buffer_printf(out, "%s%.3g", i > 0 ? ", " : "", (double)weights[i]);
+    rr_buffer_puts(out, "]");
+}
+
+static rr_status predict_rows(rr_qa *qa, const uint32_t *examples, size_t rows, rr_buffer *out) {
+    rr_qa_batch batch;
+    float *p = malloc(qa->answers.count * sizeof *p);
+    if (p == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for %zu answers", qa->answers.count);
+    rr_qa_forward(qa, &qa->taken_stories, &qa->taken_questions, examples, rows, 0, NULL, NULL, &batch);
+    for (size_t i = 0; i < rows; i++) {
+        rr_buffer *line = &out[examples[qa->stories.order[i]]];
+        rr_softmax_head_probabilities(&qa->head, &qa->base.params, 1, qa->features + i * 2 * qa->width, p);
+        put_answer(qa, p, line);
+        if (qa->attention != NULL) put_attention(qa, i, line);
+    }
+    free(p);
+    return RR_OK;
+}
+
+rr_status rr_qa_predict(rr_task *task, const rr_text *texts, size_t count, rr_buffer *out) {
+    (void)texts; /* taken */
+    rr_qa *qa = (rr_qa *)task;
+    rr_status status = RR_OK;
+    uint32_t *examples = malloc((qa->micro_rows + 1) * sizeof *examples);
+    if (examples == NULL) return rr_fail(RR_ERR_NOMEM, "no memory to answer %zu questions", qa->micro_rows);
+    for (size_t next = 0, rows = 0; (next < count || rows > 0) && status == RR_OK; rows = 0) {
+        for (; next < count && rows < qa->micro_rows; next++) {
+            if (qa->taken_stories.lengths[next] > 0 && qa->taken_questions.lengths[next] > 0)
+                examples[rows++] = (uint32_t)next;
+            else
+                rr_buffer_puts(&out[next], "\"answer\": null");
+        }
+        if (rows > 0) status = predict_rows(qa, examples, rows, out);
+    }
+    free(examples);
+    return status;
+}
