@@ -4,14 +4,19 @@
 #include <stdlib.h>
 
 rr_status rr_label_vocab_to_json(const rr_vocab *vocab, const rr_labels *labels, const int32_t *frequent,
-                                 rr_buffer *out) {
+                                 const rr_vocab *characters, rr_buffer *out) {
     rr_buffer_puts(out, "{\"tokens\": ");
     RR_TRY(rr_vocab_to_json(vocab, out));
     rr_buffer_puts(out, ", \"labels\": ");
     rr_labels_to_json(labels, out);
     for (size_t i = 0; i < rr_vocab_size(vocab) && frequent != NULL; i++)
         rr_buffer_printf(out, "%s%d", i == 0 ? ", \"frequent\": [" : ", ", (int)frequent[i]);
-    rr_buffer_puts(out, frequent != NULL ? "]}" : "}");
+    if (frequent != NULL) rr_buffer_puts(out, "]");
+    if (characters != NULL) {
+        rr_buffer_puts(out, ", \"characters\": ");
+        RR_TRY(rr_vocab_to_json(characters, out));
+    }
+    rr_buffer_puts(out, "}");
     return out->failed ? rr_fail(RR_ERR_NOMEM, "no memory for the vocabulary as JSON") : RR_OK;
 }
 
@@ -31,7 +36,16 @@ static rr_status read_frequent(const cJSON *array, size_t tokens, size_t classes
                            : rr_fail(RR_ERR_INPUT, "the checkpoint has %zu \"frequent\" for %zu tokens", count, tokens);
 }
 
-rr_status rr_label_vocab_from_json(const char *text, rr_vocab **vocab, rr_labels *labels, int32_t **frequent) {
+static rr_status read_characters(const cJSON *item, rr_vocab **out) {
+    char *text = item != NULL ? cJSON_PrintUnformatted(item) : NULL;
+    if (text == NULL) return rr_fail(RR_ERR_INPUT, "the checkpoint holds no vocabulary of characters");
+    rr_status status = rr_vocab_from_json(text, out);
+    cJSON_free(text);
+    return status;
+}
+
+rr_status rr_label_vocab_from_json(const char *text, rr_vocab **vocab, rr_labels *labels, int32_t **frequent,
+                                   rr_vocab **characters) {
     cJSON *json = cJSON_Parse(text);
     const cJSON *tokens = cJSON_GetObjectItem(json, "tokens"), *classes = cJSON_GetObjectItem(json, "labels");
     char *token_text = tokens != NULL ? cJSON_PrintUnformatted(tokens) : NULL;
@@ -43,6 +57,8 @@ rr_status rr_label_vocab_from_json(const char *text, rr_vocab **vocab, rr_labels
     if (status == RR_OK) status = rr_labels_from_json(class_text, labels);
     if (status == RR_OK && frequent != NULL)
         status = read_frequent(cJSON_GetObjectItem(json, "frequent"), rr_vocab_size(*vocab), labels->count, frequent);
+    if (status == RR_OK && characters != NULL)
+        status = read_characters(cJSON_GetObjectItem(json, "characters"), characters);
     cJSON_free(token_text);
     cJSON_free(class_text);
     cJSON_Delete(json);

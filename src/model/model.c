@@ -15,7 +15,7 @@ struct rr_model {
     rr_model_config model_config;
     rr_task *task;
     rr_arena values, activations;
-    size_t rows, taken; /* planned for */
+    size_t rows; /* planned for; 0: not yet */
 };
 
 enum { STEPS = 64, PREDICTED_ROWS = 64 };
@@ -39,18 +39,23 @@ static rr_status open_task(rr_model *model) {
     return rr_tasks[model->task_config.type]->create(&setup, &model->task);
 }
 
-/* Memory for so many rows at a time. */
+/* Memory for so many rows at a time, and for what the task has taken. */
 static rr_status plan(rr_model *model, size_t rows) {
-    if (model->rows == rows && model->taken == model->task->taken) return RR_OK;
-    rr_arena measure = {0};
-    rr_arena_release(&model->activations);
+    const rr_task_ops *ops = model->task->ops;
+    rr_arena measure = {0}, *arena = &model->activations;
+    if (model->rows == rows && ops->take == NULL) return RR_OK;
     model->rows = 0;
-    model->task->ops->plan(model->task, &measure, rows, 0, 0, false);
-    RR_TRY(rr_arena_reserve(measure.used, &model->activations));
-    model->task->ops->plan(model->task, &model->activations, rows, 0, 0, false);
+    ops->plan(model->task, &measure, rows, 0, 0, false);
+    if (measure.used > arena->capacity || arena->base == NULL) {
+        rr_arena_release(arena);
+        RR_TRY(rr_arena_reserve(measure.used, arena));
+    } else {
+        arena->used = 0;
+        memset(arena->base, 0, measure.used);
+    }
+    ops->plan(model->task, arena, rows, 0, 0, false);
     rr_params_changed(&model->task->params); /* what was packed lay there, too */
     model->rows = rows;
-    model->taken = model->task->taken;
     return RR_OK;
 }
 

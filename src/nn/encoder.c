@@ -1,13 +1,16 @@
 #include "nn/encoder.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/profile.h"
+
+static size_t input_size(const rr_encoder *e) { return e->model.embedding_size + e->feature_size; }
 
 static rr_rnn_spec rnn_spec(const rr_encoder *encoder) {
     const rr_model_config *model = &encoder->model;
     return (rr_rnn_spec){.cell = rr_cells[model->cell],
-                         .input_size = model->embedding_size,
+                         .input_size = input_size(encoder),
                          .hidden_size = model->hidden_size,
                          .num_layers = model->num_layers,
                          .bidirectional = model->bidirectional,
@@ -17,8 +20,9 @@ static rr_rnn_spec rnn_spec(const rr_encoder *encoder) {
                          .team = encoder->team};
 }
 
-rr_status rr_encoder_create(const rr_model_config *model, uint32_t first_site, rr_team *team, rr_encoder *out) {
-    *out = (rr_encoder){.model = *model, .first_site = first_site, .team = team};
+rr_status rr_encoder_create(const rr_model_config *model, size_t features, uint32_t first_site, rr_team *team,
+                            rr_encoder *out) {
+    *out = (rr_encoder){.model = *model, .feature_size = features, .first_site = first_site, .team = team};
     out->width = (model->bidirectional ? 2 : 1) * model->hidden_size;
     rr_rnn_spec rnn = rnn_spec(out);
     return rr_rnn_create(&rnn, &out->rnn);
@@ -36,11 +40,31 @@ rr_status rr_encoder_declare(rr_encoder *encoder, rr_params *params, const char 
 
 void rr_encoder_plan(rr_encoder *encoder, rr_arena *arena, size_t max_total, size_t max_steps, size_t max_rows,
                      bool training) {
-    encoder->embedded = rr_arena_floats(arena, max_total * encoder->model.embedding_size);
-    encoder->dembedded = training ? rr_arena_floats(arena, max_total * encoder->model.embedding_size) : NULL;
+    size_t F = encoder->feature_size;
+    encoder->embedded = rr_arena_floats(arena, max_total * input_size(encoder));
+    encoder->dembedded = training ? rr_arena_floats(arena, max_total * input_size(encoder)) : NULL;
+    encoder->features = F > 0 ? rr_arena_floats(arena, max_total * F) : NULL;
+    encoder->dfeatures = F > 0 && training ? rr_arena_floats(arena, max_total * F) : NULL;
+    encoder->words = F > 0 ? rr_arena_floats(arena, max_total * encoder->model.embedding_size) : NULL;
     encoder->top = rr_arena_floats(arena, max_total * encoder->width);
     encoder->dtop = training ? rr_arena_floats(arena, max_total * encoder->width) : NULL;
     rr_rnn_plan(encoder->rnn, arena, max_total, max_steps, max_rows, training);
+}
+
+static void join(rr_encoder *e, size_t count) {
+    size_t E = e->model.embedding_size, F = e->feature_size;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(e->embedded + i * (E + F), e->words + i * E, E * sizeof *e->words);
+        memcpy(e->embedded + i * (E + F) + E, e->features + i * F, F * sizeof *e->words);
+    }
+}
+
+static void part(rr_encoder *e, size_t count) {
+    size_t E = e->model.embedding_size, F = e->feature_size;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(e->words + i * E, e->dembedded + i * (E + F), E * sizeof *e->words);
+        memcpy(e->dfeatures + i * F, e->dembedded + i * (E + F) + E, F * sizeof *e->words);
+    }
 }
 
 void rr_encoder_forward(rr_encoder *encoder, const rr_params *params, const rr_sequence *sequence,
@@ -48,8 +72,10 @@ void rr_encoder_forward(rr_encoder *encoder, const rr_params *params, const rr_s
                         const rr_hooks *hooks) {
     const rr_model_config *model = &encoder->model;
     rr_phase outer = rr_profile_enter(RR_PHASE_EMBEDDING);
-    rr_embedding_forward(&encoder->embedding, params, tokens, sequence->total, encoder->embedded);
-    rr_dropout_apply(dropout, encoder->first_site, (float)model->dropout_input, sequence, model->embedding_size,
+    float *words = encoder->feature_size > 0 ? encoder->words : encoder->embedded;
+    rr_embedding_forward(&encoder->embedding, params, tokens, sequence->total, words);
+    if (encoder->feature_size > 0) join(encoder, sequence->total);
+    rr_dropout_apply(dropout, encoder->first_site, (float)model->dropout_input, sequence, input_size(encoder),
                      encoder->embedded, encoder->embedded);
     rr_profile_enter(outer);
     const float *y =
@@ -69,9 +95,11 @@ void rr_encoder_backward(rr_encoder *encoder, const rr_params *params, const rr_
     rr_rnn_backward(encoder->rnn, params, sequence, encoder->embedded, encoder->dtop, dstate_out, encoder->dembedded,
                     NULL, hooks);
     rr_phase outer = rr_profile_enter(RR_PHASE_EMBEDDING);
-    rr_dropout_apply(dropout, encoder->first_site, (float)model->dropout_input, sequence, model->embedding_size,
+    rr_dropout_apply(dropout, encoder->first_site, (float)model->dropout_input, sequence, input_size(encoder),
                      encoder->dembedded, encoder->dembedded);
-    rr_embedding_backward(&encoder->embedding, params, tokens, sequence->total, encoder->dembedded);
+    float *dwords = encoder->feature_size > 0 ? encoder->words : encoder->dembedded;
+    if (encoder->feature_size > 0) part(encoder, sequence->total);
+    rr_embedding_backward(&encoder->embedding, params, tokens, sequence->total, dwords);
     rr_profile_enter(outer);
 }
 

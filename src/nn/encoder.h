@@ -8,20 +8,24 @@
 
 typedef struct rr_encoder {
     rr_model_config model;
+    size_t feature_size;
     uint32_t first_site; /* of dropout */
     rr_team *team;       /* borrowed */
     rr_embedding embedding;
     rr_rnn *rnn;
     size_t width;                /* of the output: directions * hidden_size */
-    float *embedded, *dembedded; /* [N, embedding_size]; dembedded in training */
+    float *embedded, *dembedded; /* [N, embedding_size + feature_size]; dembedded in training */
+    float *features, *dfeatures; /* [N, feature_size] the caller fills before forward; NULL without */
+    float *words;                /* [N, embedding_size] then, before they are joined, and their gradients */
     float *top, *dtop;           /* [N, width], after dropout; dtop in training */
 } rr_encoder;
 
 /**
- * model is copied. Dropout sites are numbered from the bottom: embedding first_site, recurrent layers one to L - 1
- * more, output L more.
+ * model is copied. features: size of a vector that stands beside each embedded token, or 0. Dropout sites are numbered
+ * from the bottom: embedding first_site, recurrent layers one to L - 1 more, output L more.
  */
-rr_status rr_encoder_create(const rr_model_config *model, uint32_t first_site, rr_team *team, rr_encoder *out);
+rr_status rr_encoder_create(const rr_model_config *model, size_t features, uint32_t first_site, rr_team *team,
+                            rr_encoder *out);
 void rr_encoder_free(rr_encoder *encoder);
 
 /** "<prefix>rnn.*", then "<prefix>embedding.weight": the last whose gradients are finished. prefix: "" or "encoder." */

@@ -66,7 +66,7 @@ static void destroy(rr_task *task) {
 static rr_status declare(rr_classify *c) {
     rr_model_config model = c->model;
     model.dropout_output = 0; /* it is on the pooled vector instead */
-    RR_TRY(rr_encoder_create(&model, 0, c->team, &c->encoder));
+    RR_TRY(rr_encoder_create(&model, 0, 0, c->team, &c->encoder));
     rr_pooling_spec pooling = {.kind = (rr_pooling_kind)c->config.pooling,
                                .hidden_size = c->model.hidden_size,
                                .directions = c->model.bidirectional ? 2 : 1,

@@ -10,7 +10,6 @@ rr_status rr_classify_take(rr_task *task, const rr_text *texts, size_t count) {
     rr_text_set_clear(&c->taken);
     for (size_t i = 0; i < count; i++)
         RR_TRY(rr_text_set_add(&c->taken, c->vocab, &c->rules, texts[i].name, texts[i].text, texts[i].length));
-    task->taken = rr_text_set_longest(&c->taken);
     return RR_OK;
 }
 

@@ -42,7 +42,7 @@ static rr_status check(const rr_task_setup *setup) {
 static rr_status declare(rr_lm *lm) {
     const rr_model_config *model = &lm->model;
     size_t vocab_size = rr_vocab_size(lm->corpus.vocab);
-    RR_TRY(rr_encoder_create(model, 0, lm->team, &lm->encoder));
+    RR_TRY(rr_encoder_create(model, 0, 0, lm->team, &lm->encoder));
     lm->state_size = rr_rnn_state_size(lm->encoder.rnn);
     rr_params *params = &lm->base.params;
     if (!model->tie_weights)

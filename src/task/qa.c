@@ -64,7 +64,7 @@ static rr_status declare(rr_qa *qa) {
     rr_params *params = &qa->base.params;
     rr_model_config model = qa->model;
     model.dropout_output = 0; /* it is on what the answer is made from */
-    RR_TRY(rr_encoder_create(&model, 0, qa->team, &qa->question));
+    RR_TRY(rr_encoder_create(&model, 0, 0, qa->team, &qa->question));
     qa->width = qa->question.width;
     qa->input_size = model.embedding_size + (qa->config.condition ? qa->width : 0);
     rr_pooling_spec last = {.kind = RR_POOLING_LAST,

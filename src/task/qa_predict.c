@@ -22,7 +22,6 @@ rr_status rr_qa_take(rr_task *task, const rr_text *texts, size_t count) {
         RR_TRY(
             rr_text_set_add(&qa->taken_questions, qa->vocab, &whole, texts[i].name, tab != NULL ? tab + 1 : "", rest));
     }
-    task->taken = rr_text_set_longest(&qa->taken_stories) + rr_text_set_longest(&qa->taken_questions);
     return RR_OK;
 }
 

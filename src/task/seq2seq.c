@@ -101,7 +101,7 @@ static rr_status declare(rr_seq2seq *s) {
     rr_params *params = &s->base.params;
     rr_model_config model = s->model;
     model.dropout_output = 0; /* it is on the decoder's output */
-    RR_TRY(rr_encoder_create(&model, 0, s->team, &s->encoder));
+    RR_TRY(rr_encoder_create(&model, 0, 0, s->team, &s->encoder));
     rr_decoder_spec decoder = {.model = s->model,
                                .attends = s->config.attention > 0,
                                .attention = (rr_attention_kind)(s->config.attention - (s->config.attention > 0)),

@@ -66,7 +66,6 @@ rr_status rr_seq2seq_take(rr_task *task, const rr_text *texts, size_t count) {
     rr_text_set_clear(&s->taken);
     for (size_t i = 0; i < count; i++)
         RR_TRY(rr_text_set_add(&s->taken, s->source_vocab, &s->rules, texts[i].name, texts[i].text, texts[i].length));
-    task->taken = rr_text_set_longest(&s->taken);
     return RR_OK;
 }
 

@@ -6,7 +6,44 @@
 #include "base/profile.h"
 #include "task/tag_model.h"
 
-static const rr_key keys[] = {{.name = NULL}};
+#define OWN(field) RR_VARIANT_FIELD(rr_task_config, rr_tag_config, field)
+
+static const char *const heads[] = {"softmax", "crf", NULL};
+static const char *const char_features[] = {"none", "lstm", NULL};
+
+static const rr_key keys[] = {
+    {.name = "head",
+     .type = RR_KEY_ENUM,
+     .offset = OWN(head),
+     .preset = "softmax",
+     .choices = heads,
+     .help = "each tag by itself, or the most likely sequence of tags by a conditional random field (Lafferty et al. "
+             "2001)"},
+    {.name = "char_features",
+     .type = RR_KEY_ENUM,
+     .offset = OWN(char_features),
+     .preset = "none",
+     .choices = char_features,
+     .help = "a word is its embedding alone, or has beside it what an LSTM reads in its characters, in both directions "
+             "(Lample et al. 2016); words keep their case there, and the first 64 characters"},
+    {.name = "char_embedding_size",
+     .type = RR_KEY_SIZE,
+     .offset = OWN(char_embedding_size),
+     .preset = "25",
+     .min = 1,
+     .max = 1e5,
+     .unit = "units",
+     .help = "size of an embedded character"},
+    {.name = "char_hidden_size",
+     .type = RR_KEY_SIZE,
+     .offset = OWN(char_hidden_size),
+     .preset = "25",
+     .min = 1,
+     .max = 1e5,
+     .unit = "units",
+     .help = "units of the LSTM over characters, in each direction"},
+    {.name = NULL},
+};
 
 static rr_tagger *self(rr_task *task) { return (rr_tagger *)task; }
 static const rr_tagger *self_const(const rr_task *task) { return (const rr_tagger *)task; }
@@ -16,16 +53,23 @@ static void destroy(rr_task *task) {
     rr_tag_free_data(tagger);
     rr_batches_free(tagger->batches);
     rr_encoder_free(&tagger->encoder);
+    rr_char_encoder_free(&tagger->chars);
     rr_params_free(&tagger->base.params);
     free(tagger);
 }
 
 static rr_status declare(rr_tagger *tagger) {
-    RR_TRY(rr_encoder_create(&tagger->model, 0, tagger->team, &tagger->encoder));
+    const rr_tag_config *own = &tagger->config;
     rr_params *params = &tagger->base.params;
+    if (own->char_features > 0)
+        RR_TRY(rr_char_encoder_create(own->char_embedding_size, own->char_hidden_size, tagger->team, &tagger->chars));
+    RR_TRY(rr_encoder_create(&tagger->model, tagger->chars.width, 0, tagger->team, &tagger->encoder));
+    if (own->head == 1) RR_TRY(rr_crf_declare(&tagger->crf, params, "crf", tagger->labels.count));
     RR_TRY(rr_softmax_head_declare(&tagger->head, params, "head", tagger->encoder.width, tagger->labels.count,
                                    (size_t)-1));
-    return rr_encoder_declare(&tagger->encoder, params, "", rr_vocab_size(tagger->vocab));
+    RR_TRY(rr_encoder_declare(&tagger->encoder, params, "", rr_vocab_size(tagger->vocab)));
+    if (own->char_features == 0) return RR_OK;
+    return rr_char_encoder_declare(&tagger->chars, params, "characters.", rr_vocab_size(tagger->characters));
 }
 
 static rr_status order_batches(rr_tagger *tagger, uint64_t seed) {
@@ -49,6 +93,7 @@ static rr_status create(const rr_task_setup *setup, rr_task **out) {
     rr_tagger *tagger = calloc(1, sizeof *tagger);
     if (tagger == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for a tagger");
     tagger->base.ops = &rr_task_tag;
+    tagger->config = *(const rr_tag_config *)(const void *)&setup->task->own;
     tagger->model = *setup->model;
     tagger->team = setup->team;
     tagger->global_batch_size = setup->global_batch_size;
@@ -67,16 +112,30 @@ static rr_status create(const rr_task_setup *setup, rr_task **out) {
     return RR_OK;
 }
 
-static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+static void grow(size_t *largest, size_t value) {
+    if (value > *largest) *largest = value;
+}
+
+static void plan_chars(rr_tagger *tagger, rr_arena *arena, size_t total, bool training) {
+    size_t characters = total, forms = tagger->taken.forms.table.count;
+    grow(&characters, rr_text_set_most(&tagger->taken.forms.texts, total));
+    for (int split = 0; split < RR_SPLIT_COUNT; split++) {
+        grow(&characters, rr_text_set_most(&tagger->sets[split].forms.texts, total));
+        grow(&forms, tagger->sets[split].forms.table.count);
+    }
+    tagger->forms = rr_arena_take(arena, total * sizeof *tagger->forms);
+    rr_char_encoder_plan(&tagger->chars, arena, total, characters, forms, training);
+}
 
 static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin, size_t end, bool training) {
     (void)begin, (void)end;
     rr_tagger *tagger = self(task);
-    size_t rows = micro_rows > 0 ? micro_rows : 1, longest = larger(1, rr_text_set_longest(&tagger->taken));
-    size_t total = larger(rows, rr_text_set_most(&tagger->taken, rows));
+    size_t rows = micro_rows > 0 ? micro_rows : 1, longest = 1, total = rows;
+    grow(&longest, rr_text_set_longest(&tagger->taken.texts));
+    grow(&total, rr_text_set_most(&tagger->taken.texts, rows));
     for (int split = 0; split < RR_SPLIT_COUNT; split++) {
-        longest = larger(longest, rr_text_set_longest(&tagger->sets[split].texts));
-        total = larger(total, rr_text_set_most(&tagger->sets[split].texts, rows));
+        grow(&longest, rr_text_set_longest(&tagger->sets[split].texts));
+        grow(&total, rr_text_set_most(&tagger->sets[split].texts, rows));
     }
     tagger->micro_rows = rows;
     rr_text_batch_plan(&tagger->texts, arena, total, longest, rows);
@@ -85,7 +144,16 @@ static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin
     tagger->row_gold = rr_arena_take(arena, longest * sizeof *tagger->row_gold);
     tagger->row_said = rr_arena_take(arena, longest * sizeof *tagger->row_said);
     tagger->nll = rr_arena_take(arena, total * sizeof *tagger->nll);
+    tagger->marginals = rr_arena_floats(arena, total);
     rr_softmax_head_plan(&tagger->head, arena, tagger->team, total, training);
+    if (tagger->config.head == 1) {
+        /* All emissions at once: the head's own blocks are for classes by the thousand. */
+        rr_linear_plan(&tagger->head.linear, arena, tagger->team, total, training);
+        tagger->emissions = rr_arena_floats(arena, total * tagger->labels.count);
+        tagger->row_nll = rr_arena_take(arena, rows * sizeof *tagger->row_nll);
+        rr_crf_plan(&tagger->crf, arena, longest);
+    }
+    if (tagger->config.char_features > 0) plan_chars(tagger, arena, total, training);
     rr_encoder_plan(&tagger->encoder, arena, total, longest, rows, training);
 }
 
@@ -107,13 +175,27 @@ static rr_status load(rr_task *task, const rr_position *position, size_t begin, 
     return RR_OK;
 }
 
-void rr_tag_forward(rr_tagger *tagger, const rr_text_set *texts, const uint32_t *examples, size_t rows, size_t first,
+/* The forms of the packed tokens. */
+static void fill_forms(rr_tagger *tagger, const rr_tag_set *set, const uint32_t *examples,
+                       const rr_sequence *sequence) {
+    for (size_t i = 0; i < sequence->rows; i++) {
+        const uint32_t *forms = set->forms.of_token + set->texts.begin[examples[tagger->texts.order[i]]];
+        for (size_t t = 0; t < sequence->lengths[i]; t++) tagger->forms[sequence->offset[t] + i] = forms[t];
+    }
+}
+
+void rr_tag_forward(rr_tagger *tagger, const rr_tag_set *set, const uint32_t *examples, size_t rows, size_t first,
                     const rr_dropout *dropout, const rr_hooks *hooks, rr_sequence *sequence) {
+    const rr_params *params = &tagger->base.params;
     rr_phase outer = rr_profile_enter(RR_PHASE_EMBEDDING);
-    *sequence = rr_text_batch_fill(&tagger->texts, texts, examples, rows, first);
+    *sequence = rr_text_batch_fill(&tagger->texts, &set->texts, examples, rows, first);
     rr_profile_enter(outer);
-    rr_encoder_forward(&tagger->encoder, &tagger->base.params, sequence, tagger->texts.tokens, NULL, NULL, dropout,
-                       hooks);
+    if (tagger->config.char_features > 0) {
+        fill_forms(tagger, set, examples, sequence);
+        rr_char_encoder_forward(&tagger->chars, params, &set->forms, tagger->forms, sequence->total,
+                                tagger->encoder.features, hooks);
+    }
+    rr_encoder_forward(&tagger->encoder, params, sequence, tagger->texts.tokens, NULL, NULL, dropout, hooks);
 }
 
 void rr_tag_targets(rr_tagger *tagger, const rr_tag_set *set, const uint32_t *examples, const rr_sequence *sequence) {
@@ -137,20 +219,15 @@ static rr_status train(rr_task *task, size_t begin, size_t end, float scale, con
     }
     const uint32_t *examples = tagger->batch + begin;
     rr_sequence sequence;
-    rr_tag_forward(tagger, &set->texts, examples, rows, begin, dropout, hooks, &sequence);
+    rr_tag_forward(tagger, set, examples, rows, begin, dropout, hooks, &sequence);
     rr_tag_targets(tagger, set, examples, &sequence);
-    rr_softmax_head_run(&tagger->head, params,
-                        &(rr_softmax_rows){.count = sequence.total,
-                                           .x = tagger->encoder.top,
-                                           .targets = tagger->targets,
-                                           .scale = scale,
-                                           .last = true,
-                                           .dx = tagger->encoder.dtop,
-                                           .nll = tagger->nll},
-                        hooks);
+    rr_tag_loss(tagger, &sequence, scale, false, hooks);
     for (size_t i = 0; i < sequence.total; i++) *loss += tagger->nll[i];
     rr_hooks_ready(hooks, rr_param_end(params, tagger->head.linear.bias));
     rr_encoder_backward(&tagger->encoder, params, &sequence, tagger->texts.tokens, NULL, dropout, hooks);
+    if (tagger->config.char_features > 0)
+        rr_char_encoder_backward(&tagger->chars, params, tagger->forms, sequence.total, tagger->encoder.dfeatures,
+                                 hooks);
     rr_hooks_ready(hooks, params->total);
     return RR_OK;
 }

@@ -61,6 +61,28 @@ static size_t count_items(const char *text, size_t length) {
     return count;
 }
 
+rr_status rr_tag_add_forms(const rr_tagger *tagger, rr_tag_set *set, const char *name, const char *list,
+                           size_t length) {
+    if (tagger->config.char_features == 0) return RR_OK;
+    size_t kept = set->texts.lengths[set->texts.count - 1], count = length > 0 ? count_items(list, length) : 0;
+    size_t first = tagger->rules.keep == RR_KEEP_TAIL ? count - kept : 0;
+    return rr_word_forms_add(&set->forms, tagger->characters, name, list, length, first, kept);
+}
+
+/* The characters of the training part. */
+static rr_status find_characters(rr_tagger *tagger, const rr_records *records) {
+    rr_token_counts *counts = NULL;
+    if (tagger->config.char_features == 0) return RR_OK;
+    RR_TRY(rr_token_counts_create(RR_UNIT_CHAR, &counts));
+    rr_status status = RR_OK;
+    for (size_t i = 0; i < records->count && status == RR_OK; i++)
+        status = rr_token_counts_add(counts, "training part", rr_records_text(records, i, TOKENS),
+                                     rr_records_length(records, i, TOKENS));
+    if (status == RR_OK) status = rr_vocab_build(counts, 1, 0, &tagger->characters);
+    rr_token_counts_free(counts);
+    return status;
+}
+
 /* ids: [largest number of tags of a sentence]; what is kept of them goes to set->tags. */
 static rr_status add_sentence(rr_tagger *tagger, const rr_task_setup *setup, int split, const rr_records *records,
                               size_t i, int32_t *ids, const char *place) {
@@ -84,7 +106,7 @@ static rr_status add_sentence(rr_tagger *tagger, const rr_task_setup *setup, int
     size_t at = set->texts.count - 1, kept = set->texts.lengths[at];
     size_t first = tagger->rules.keep == RR_KEEP_TAIL ? count - kept : 0;
     memcpy(set->tags + set->texts.begin[at], ids + first, kept * sizeof *ids);
-    return RR_OK;
+    return rr_tag_add_forms(tagger, set, place, tokens, rr_records_length(records, i, TOKENS));
 }
 
 static rr_status fill_set(rr_tagger *tagger, const rr_task_setup *setup, int split, const rr_records *records) {
@@ -142,10 +164,28 @@ static rr_status read_files(rr_tagger *tagger, const rr_task_setup *setup) {
     if (status == RR_OK && build) status = find_tags(tagger, &records[RR_SPLIT_TRAIN]);
     if (status == RR_OK && build)
         status = rr_text_data_vocab(setup, &tagger->rules, &records[RR_SPLIT_TRAIN], TOKENS, 1, &tagger->vocab);
+    if (status == RR_OK && build) status = find_characters(tagger, &records[RR_SPLIT_TRAIN]);
     for (int split = 0; split < RR_SPLIT_COUNT && status == RR_OK; split++)
         if (split != RR_SPLIT_TRAIN || train) status = fill_set(tagger, setup, split, &records[split]);
     if (status == RR_OK && build) status = find_frequent(tagger);
     rr_record_sets_free(records);
+    return status;
+}
+
+/* For benchmarks: the made-up words' own names. */
+static rr_status make_up_forms(rr_tagger *tagger, rr_tag_set *set) {
+    static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyz_<>";
+    rr_token_counts *counts = NULL;
+    if (tagger->config.char_features == 0) return RR_OK;
+    RR_TRY(rr_token_counts_create(RR_UNIT_CHAR, &counts));
+    rr_status status = rr_token_counts_add(counts, "letters", letters, sizeof letters - 1);
+    if (status == RR_OK) status = rr_vocab_build(counts, 1, 0, &tagger->characters);
+    rr_token_counts_free(counts);
+    for (size_t i = 0; i < set->texts.tokens.count && status == RR_OK; i++) {
+        size_t length;
+        const char *word = rr_vocab_token(tagger->vocab, set->texts.tokens.ids[i], &length);
+        status = rr_word_forms_add(&set->forms, tagger->characters, "made-up words", word, length, 0, 1);
+    }
     return status;
 }
 
@@ -159,6 +199,7 @@ static rr_status make_up(rr_tagger *tagger, const rr_task_setup *setup) {
     set->tags = malloc((tokens + 1) * sizeof *set->tags);
     if (set->tags == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for %zu tags", tokens);
     for (size_t i = 0; i < tokens; i++) set->tags[i] = (int32_t)(i * 7 % KINDS);
+    RR_TRY(make_up_forms(tagger, set));
     return find_frequent(tagger);
 }
 
@@ -167,6 +208,7 @@ static uint64_t fingerprint(const rr_tagger *tagger) {
     for (int split = 0; split < RR_SPLIT_COUNT; split++) {
         const rr_tag_set *set = &tagger->sets[split];
         hash = rr_text_set_hash(&set->texts, hash);
+        hash = rr_text_set_hash(&set->forms.texts, hash);
         if (set->texts.count > 0) hash = rr_hash64(set->tags, set->texts.tokens.count * sizeof *set->tags, hash);
     }
     return hash;
@@ -174,7 +216,8 @@ static uint64_t fingerprint(const rr_tagger *tagger) {
 
 rr_status rr_tag_read(rr_tagger *tagger, const rr_task_setup *setup) {
     if (setup->vocab_json != NULL)
-        RR_TRY(rr_label_vocab_from_json(setup->vocab_json, &tagger->vocab, &tagger->labels, &tagger->frequent));
+        RR_TRY(rr_label_vocab_from_json(setup->vocab_json, &tagger->vocab, &tagger->labels, &tagger->frequent,
+                                        tagger->config.char_features > 0 ? &tagger->characters : NULL));
     if (setup->synthetic_steps > 0)
         RR_TRY(make_up(tagger, setup));
     else if (setup->need_train || setup->need_eval)
@@ -188,8 +231,11 @@ void rr_tag_free_data(rr_tagger *tagger) {
         rr_text_set_free(&tagger->sets[split].texts);
         rr_buffer_free(&tagger->sets[split].left_out.first);
         free(tagger->sets[split].tags);
+        rr_word_forms_free(&tagger->sets[split].forms);
     }
-    rr_text_set_free(&tagger->taken);
+    rr_text_set_free(&tagger->taken.texts);
+    rr_word_forms_free(&tagger->taken.forms);
+    rr_vocab_free(tagger->characters);
     rr_span_tags_free(&tagger->spans);
     rr_labels_free(&tagger->labels);
     rr_vocab_free(tagger->vocab);
@@ -198,5 +244,5 @@ void rr_tag_free_data(rr_tagger *tagger) {
 
 rr_status rr_tag_vocab_json(const rr_task *task, rr_buffer *out) {
     const rr_tagger *tagger = (const rr_tagger *)task;
-    return rr_label_vocab_to_json(tagger->vocab, &tagger->labels, tagger->frequent, out);
+    return rr_label_vocab_to_json(tagger->vocab, &tagger->labels, tagger->frequent, tagger->characters, out);
 }

@@ -49,15 +49,9 @@ rr_status rr_tag_evaluate(rr_task *task, rr_split split, size_t begin, size_t en
         size_t rows = end - first < tagger->micro_rows ? end - first : tagger->micro_rows;
         rr_sequence sequence;
         for (size_t i = 0; i < rows; i++) examples[i] = (uint32_t)(first + i);
-        rr_tag_forward(tagger, &set->texts, examples, rows, 0, NULL, hooks, &sequence);
+        rr_tag_forward(tagger, set, examples, rows, 0, NULL, hooks, &sequence);
         rr_tag_targets(tagger, set, examples, &sequence);
-        rr_softmax_head_run(&tagger->head, &task->params,
-                            &(rr_softmax_rows){.count = sequence.total,
-                                               .x = tagger->encoder.top,
-                                               .targets = tagger->targets,
-                                               .nll = tagger->nll,
-                                               .predicted = tagger->predicted},
-                            hooks);
+        rr_tag_loss(tagger, &sequence, 0, true, hooks);
         for (size_t i = 0; i < rows; i++) {
             size_t unit = first + tagger->texts.order[i];
             put_outcome(tagger, &sequence, i, set->tags + set->texts.begin[unit], outcomes + (unit - begin) * width);

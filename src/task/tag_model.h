@@ -5,22 +5,33 @@
 #include "data/batches.h"
 #include "data/labels.h"
 #include "data/text_set.h"
+#include "nn/crf.h"
 #include "nn/encoder.h"
 #include "nn/softmax_head.h"
+#include "task/char_encoder.h"
 #include "task/spans.h"
 #include "task/task.h"
 #include "task/text_batch.h"
 #include "task/text_data.h"
 
+/** The task's own rows of the `task` section. */
+typedef struct rr_tag_config {
+    int head;          /* 0 softmax, 1 crf */
+    int char_features; /* 0 none, 1 lstm */
+    size_t char_embedding_size, char_hidden_size;
+} rr_tag_config;
+
 /** The sentences of one part. */
 typedef struct rr_tag_set {
     rr_text_set texts;
-    int32_t *tags; /* of all tokens, where they stand in texts.tokens */
+    int32_t *tags;       /* of all tokens, where they stand in texts.tokens */
+    rr_word_forms forms; /* of the same tokens, with task.char_features */
     rr_left_out left_out;
 } rr_tag_set;
 
 typedef struct rr_tagger {
     rr_task base;
+    rr_tag_config config;
     rr_model_config model;
     rr_text_rules rules;
     rr_team *team;
@@ -31,18 +42,25 @@ typedef struct rr_tagger {
     rr_span_tags spans;
     int32_t *frequent;               /* [vocabulary] the tag that training has most often for a token */
     rr_tag_set sets[RR_SPLIT_COUNT]; /* texts.count 0: no such data */
-    rr_text_set taken;               /* sentences to predict of */
+    rr_tag_set taken;                /* sentences to predict of, without tags */
+    rr_vocab *characters;            /* with task.char_features */
     rr_batches *batches;
 
     rr_encoder encoder;
+    rr_char_encoder chars;
     rr_softmax_head head;
+    rr_crf crf;
 
     /* What plan took; N packed tokens at most. */
     size_t micro_rows;
     rr_text_batch texts;
     int32_t *targets, *predicted; /* [N] */
     int32_t *row_gold, *row_said; /* [longest] of one sentence */
-    double *nll;                  /* [N] */
+    double *nll;                  /* [N]; with a crf the first word of a sentence has that of all */
+    uint32_t *forms;              /* [N] of each packed token */
+    float *emissions;             /* [N, tags], with a crf */
+    double *row_nll;              /* [rows] */
+    float *marginals;             /* [N] */
 
     const uint32_t *batch; /* examples of the rows of this step */
     size_t batch_rows;
@@ -56,14 +74,25 @@ static inline size_t rr_tag_kinds(const rr_tagger *tagger) {
 /** tag_data.c */
 rr_status rr_tag_read(rr_tagger *tagger, const rr_task_setup *setup);
 void rr_tag_free_data(rr_tagger *tagger);
+/** The forms of the last sentence of a set, whose words are this list; nothing without task.char_features. */
+rr_status rr_tag_add_forms(const rr_tagger *tagger, rr_tag_set *set, const char *name, const char *list, size_t length);
 rr_status rr_tag_vocab_json(const rr_task *task, rr_buffer *out);
 
 /** Forward over examples: tagger->encoder.top, packed as *sequence says. */
-void rr_tag_forward(rr_tagger *tagger, const rr_text_set *texts, const uint32_t *examples, size_t rows, size_t first,
+void rr_tag_forward(rr_tagger *tagger, const rr_tag_set *set, const uint32_t *examples, size_t rows, size_t first,
                     const rr_dropout *dropout, const rr_hooks *hooks, rr_sequence *sequence);
 
 /** The tags of examples as tagger->targets, packed as their forward pass was. */
 void rr_tag_targets(rr_tagger *tagger, const rr_tag_set *set, const uint32_t *examples, const rr_sequence *sequence);
+
+/**
+ * tag_head.c: tagger->nll of tagger->targets. With scale not 0 also the gradients of the head, and
+ * tagger->encoder.dtop. predict: tagger->predicted, too.
+ */
+void rr_tag_loss(rr_tagger *tagger, const rr_sequence *sequence, float scale, bool predict, const rr_hooks *hooks);
+
+/** tagger->predicted, and how likely each of them is: tagger->marginals. */
+void rr_tag_decide(rr_tagger *tagger, const rr_sequence *sequence);
 
 /** tag_metrics.c */
 size_t rr_tag_outcome_size(const rr_task *task);

@@ -1,5 +1,4 @@
 /* Tags of sentences, many at a time. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,13 +22,15 @@ rr_status rr_tag_take(rr_task *task, const rr_text *texts, size_t count) {
     rr_tagger *tagger = (rr_tagger *)task;
     rr_buffer words = {0};
     rr_status status = RR_OK;
-    rr_text_set_clear(&tagger->taken);
+    rr_text_set *taken = &tagger->taken.texts;
+    rr_text_set_clear(taken);
+    rr_word_forms_clear(&tagger->taken.forms);
     for (size_t i = 0; i < count && status == RR_OK; i++) {
         list_words(&texts[i], &words);
-        status =
-            rr_text_set_add_list(&tagger->taken, tagger->vocab, &tagger->rules, rr_buffer_text(&words), words.length);
+        status = rr_text_set_add_list(taken, tagger->vocab, &tagger->rules, rr_buffer_text(&words), words.length);
+        if (status == RR_OK)
+            status = rr_tag_add_forms(tagger, &tagger->taken, texts[i].name, rr_buffer_text(&words), words.length);
     }
-    task->taken = rr_text_set_longest(&tagger->taken);
     rr_buffer_free(&words);
     return status;
 }
@@ -42,22 +43,14 @@ static void put_tags(const rr_tagger *tagger, const rr_sequence *sequence, size_
     }
     rr_buffer_puts(out, "], \"probabilities\": [");
     for (size_t t = 0; t < sequence->lengths[row]; t++)
-        rr_buffer_printf(out, "%s%.4g", t > 0 ? ", " : "", exp(-tagger->nll[sequence->offset[t] + row]));
+        rr_buffer_printf(out, "%s%.4g", t > 0 ? ", " : "", (double)tagger->marginals[sequence->offset[t] + row]);
     rr_buffer_puts(out, "]");
 }
 
-/* First which tags are the most likely, then how likely they are. */
 static void predict_rows(rr_tagger *tagger, const uint32_t *examples, size_t rows, rr_buffer *out) {
     rr_sequence sequence;
     rr_tag_forward(tagger, &tagger->taken, examples, rows, 0, NULL, NULL, &sequence);
-    rr_softmax_rows all = {
-        .count = sequence.total, .x = tagger->encoder.top, .targets = tagger->targets, .nll = tagger->nll};
-    memset(tagger->targets, 0, sequence.total * sizeof *tagger->targets);
-    all.predicted = tagger->predicted;
-    rr_softmax_head_run(&tagger->head, &tagger->base.params, &all, NULL);
-    all.predicted = NULL;
-    all.targets = tagger->predicted;
-    rr_softmax_head_run(&tagger->head, &tagger->base.params, &all, NULL);
+    rr_tag_decide(tagger, &sequence);
     for (size_t i = 0; i < rows; i++) put_tags(tagger, &sequence, i, &out[examples[tagger->texts.order[i]]]);
 }
 
@@ -68,7 +61,7 @@ rr_status rr_tag_predict(rr_task *task, const rr_text *texts, size_t count, rr_b
     if (examples == NULL) return rr_fail(RR_ERR_NOMEM, "no memory to predict %zu sentences", tagger->micro_rows);
     for (size_t next = 0, rows = 0; next < count || rows > 0; rows = 0) {
         for (; next < count && rows < tagger->micro_rows; next++) {
-            if (tagger->taken.lengths[next] > 0)
+            if (tagger->taken.texts.lengths[next] > 0)
                 examples[rows++] = (uint32_t)next;
             else
                 rr_buffer_puts(&out[next], "\"tags\": [], \"probabilities\": []");

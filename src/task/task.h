@@ -87,7 +87,6 @@ typedef struct rr_task {
     rr_params params; /* declared by create; arenas set by the owner before forward */
     uint64_t data_fingerprint;
     size_t tokens_a_row; /* inputs of a row of the batch, at most */
-    size_t taken;        /* inputs of the longest text that `take` was given; memory is planned for it */
 } rr_task;
 
 struct rr_task_ops {
@@ -145,7 +144,7 @@ struct rr_task_ops {
     /** Total negative log-likelihood of a text, nats, and the tokens scored. */
     rr_status (*score)(rr_task *task, const char *text, size_t length, double *nll, size_t *tokens);
 
-    /** Reads texts before memory is planned, so that they fit (task->taken); NULL: their length does not matter. */
+    /** Reads texts before memory is planned, so that they fit; NULL: their length does not matter. */
     rr_status (*take)(rr_task *task, const rr_text *texts, size_t count);
 
     /**
