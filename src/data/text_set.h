@@ -52,6 +52,13 @@ static inline size_t rr_text_set_longest(const rr_text_set *set) {
     return longest;
 }
 
+/** Tokens of all texts. */
+static inline size_t rr_text_set_total(const rr_text_set *set) {
+    size_t total = 0;
+    for (size_t i = 0; i < set->count; i++) total += set->lengths[i];
+    return total;
+}
+
 static inline const int32_t *rr_text_set_at(const rr_text_set *set, size_t index) {
     return set->tokens.ids + set->begin[index];
 }

@@ -359,7 +359,8 @@ static rr_task_cost cost(const rr_task *task) {
     if (set->stories.count == 0) return (rr_task_cost){.macs_per_target = 0};
     rr_rnn_spec spec = story_spec(qa);
     double count = (double)set->stories.count, rows = (double)qa->global_batch_size, W = (double)qa->width;
-    double story = (double)set->stories.tokens.count / count, question = (double)set->questions.tokens.count / count;
+    double story = (double)rr_text_set_total(&set->stories) / count,
+           question = (double)rr_text_set_total(&set->questions) / count;
     double attended = qa->config.attention > 1 ? W * W : 0;
     if (rows > count) rows = count;
     return (rr_task_cost){.macs_per_target = story * (rr_rnn_macs_per_token(&spec) + attended) +

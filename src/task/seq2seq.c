@@ -389,7 +389,8 @@ static rr_task_cost cost(const rr_task *task) {
     const rr_seq2seq_set *set = &s->sets[RR_SPLIT_TRAIN];
     if (set->sources.count == 0) return (rr_task_cost){.macs_per_target = 0};
     double pairs = (double)set->sources.count, rows = (double)s->global_batch_size;
-    double source = (double)set->sources.tokens.count / pairs, target = (double)set->targets.tokens.count / pairs + 1;
+    double source = (double)rr_text_set_total(&set->sources) / pairs,
+           target = (double)rr_text_set_total(&set->targets) / pairs + 1;
     double head = (double)s->head.linear.in_size * (double)s->head.linear.out_size;
     double attended = s->config.attention > 1 ? (double)s->encoder.width * (double)s->decoder.width : 0;
     if (rows > pairs) rows = pairs;

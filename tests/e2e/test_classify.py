@@ -104,6 +104,18 @@ class Classify(Case):
         self.train("folders-all", 1, data__train=f"{folder}/classes", **everything)
         self.assertEqual(read_checkpoint(self.path("tsv-all"))[0]["vocab"], read_checkpoint(self.path("folders-all"))[0]["vocab"])
 
+    def test_many_lines_are_predicted_whatever_their_lengths(self):
+        """Texts are taken some thousands at a time; the second time they need more memory than the first."""
+        self.train("p", 1, train__max_steps=2)
+        short, long = "a word", "a word " * 40
+        texts = self.write("texts", long + "\n" + 4095 * (short + "\n") + 300 * (long + "\n"))
+        result = run(["predict", self.path("p"), texts])
+        self.assertEqual(result.returncode, 0, result.stderr)
+        lines = [json.loads(line) for line in result.stdout.splitlines()]
+        self.assertEqual(len(lines), 4396)
+        self.assertEqual({**lines[0], "line": 0}, {**lines[-1], "line": 0})
+        self.assertEqual({**lines[1], "line": 0}, {**lines[4095], "line": 0})
+
     def test_predictions_are_those_of_the_evaluation(self):
         self.train("p", 2, data__split="null", data__test=self.text)
         result = run(["eval", self.path("p"), "--json"], 2)

@@ -58,12 +58,24 @@ class Tag(Case):
                 self.assertLess(abs(a - b), 1e-4 * max(1, abs(a)), name)
         self.assertLess(self.losses("one")[-1], self.losses("one")[0])
 
+    def test_a_random_field_and_characters_on_any_number_of_ranks(self):
+        values = {"train__global_batch_size": 13, "train__max_steps": 30, **self.FIELD}
+        self.train("one", 1, **values)
+        for name, ranks, more in (("two", 2, {}), ("three", 3, {}), ("micro", 2, {"train__micro_batch_size": 3})):
+            self.train(name, ranks, **values, **more)
+            for a, b in zip(self.losses("one"), self.losses(name), strict=True):
+                self.assertLess(abs(a - b), 1e-4 * max(1, abs(a)), name)
+
+    FIELD = {"task__head": "crf", "task__char_features": "lstm", "task__char_embedding_size": 5, "task__char_hidden_size": 6}
+
     def test_killed_and_resumed_it_has_the_same_bits(self):
-        self.train("whole", 2)
-        self.train("killed", 2, env={"RINGRNN_FAULT": "kill:1:37"}, expect=None)
-        self.train("killed", 2)
-        self.assertEqual(state_hash(self.path("killed")), state_hash(self.path("whole")))
-        self.assertEqual(metrics_without_times(self.path("killed", "")), metrics_without_times(self.path("whole", "")))
+        for case, own in (("softmax", {}), ("crf", self.FIELD)):
+            whole, killed = f"whole-{case}", f"killed-{case}"
+            self.train(whole, 2, **own)
+            self.train(killed, 2, env={"RINGRNN_FAULT": "kill:1:37"}, expect=None, **own)
+            self.train(killed, 2, **own)
+            self.assertEqual(state_hash(self.path(killed)), state_hash(self.path(whole)))
+            self.assertEqual(metrics_without_times(self.path(killed, "")), metrics_without_times(self.path(whole, "")))
 
     def test_every_format_holds_the_same_sentences(self):
         def column(word, tag, number):
@@ -82,7 +94,13 @@ class Tag(Case):
                              read_checkpoint(self.path("columns"))[0]["fingerprint"], name)
 
     def test_predictions_are_those_of_the_evaluation(self):
-        self.train("p", 2, data__split="null", data__test=self.text)
+        self.check_predictions()
+
+    def test_predictions_of_a_random_field_with_characters(self):
+        self.check_predictions(**self.FIELD)
+
+    def check_predictions(self, **own):
+        self.train("p", 2, data__split="null", data__test=self.text, **own)
         result = run(["eval", self.path("p"), "--json"], 2)
         self.assertEqual(result.returncode, 0, result.stderr)
         metrics = json.loads(result.stdout)
@@ -155,3 +173,57 @@ class Parity(Case):
             loss.backward()
             optimiser.step()
         self.assertEqual(len(ours), 10)
+
+    def test_ten_steps_of_a_random_field_with_characters(self):
+        words = re.findall(r"\S+", open(self.text, encoding="utf-8").read())[:300]
+        sentences = [words[i:i + 2 + i % 9] for i in range(0, len(words), 11)]
+        tagged = [[(word, f"T{len(word) % 4}") for word in sentence] for sentence in sentences if sentence]
+        text = self.write("tagged.txt", "\n".join("".join(f"{word} {tag}\n" for word, tag in s) for s in tagged))
+        self.config = self.write("tag.yaml", CONFIG % {"folder": self.folder, "text": text})
+        values = {"data__split": "null", "train__max_grad_norm": "null", "train__global_batch_size": len(tagged),
+                  "eval__every": 100, **Tag.FIELD,
+                  "model": "{cell: lstm, embedding_size: 12, hidden_size: 10, num_layers: 1, bidirectional: true}"}
+        self.train("start", 1, train__max_steps=1, optim="{type: sgd, lr: 1.0e-37}", **values)
+        self.train("ours", 2, train__max_steps=10, options=["--init-from", self.path("start")], **values)
+        metadata, start = read_checkpoint(self.path("start"))
+        vocabulary = json.loads(metadata["vocab"])
+        index = {token: i for i, token in enumerate(vocabulary["tokens"]["tokens"])}
+        characters = {token: i for i, token in enumerate(vocabulary["characters"]["tokens"])}
+        labels = [item["name"] for item in vocabulary["labels"]]
+        nn, tags = torch.nn, len(labels)
+        modules = nn.ModuleDict({"embedding": nn.Embedding(len(index), 12), "rnn": nn.LSTM(12 + 12, 10, bidirectional=True),
+                                 "characters": nn.ModuleDict({"embedding": nn.Embedding(len(characters), 5),
+                                                              "rnn": nn.LSTM(5, 6, bidirectional=True)}),
+                                 "head": nn.Linear(20, tags),
+                                 "crf": nn.ParameterDict({"start_transitions": torch.zeros(tags), "end_transitions": torch.zeros(tags),
+                                                          "transitions": torch.zeros(tags, tags)})})
+        modules.load_state_dict({name: torch.frombuffer(bytearray(data), dtype=torch.float32).reshape(shape)
+                                 for name, (shape, data) in start.items() if not name.startswith("optimizer.")})
+        crf = modules["crf"]
+        self.assertLessEqual(max(parameter.abs().max().item() for parameter in crf.values()), 0.1)
+
+        def read(word):
+            ids = torch.tensor([characters[c] for c in word[:64]])
+            y = modules["characters"]["rnn"](modules["characters"]["embedding"](ids))[0]
+            return torch.cat([y[-1, :6], y[0, 6:]])
+
+        def nll(sentence):
+            ids = torch.tensor([index.get(word.lower(), index["<unk>"]) for word, _ in sentence])
+            x = torch.cat([modules["embedding"](ids), torch.stack([read(word) for word, _ in sentence])], 1)
+            emissions = modules["head"](modules["rnn"](x)[0])
+            gold = [labels.index(tag) for _, tag in sentence]
+            alpha, score = crf["start_transitions"] + emissions[0], crf["start_transitions"][gold[0]] + emissions[0, gold[0]]
+            for t in range(1, len(sentence)):
+                alpha = torch.logsumexp(alpha[:, None] + crf["transitions"], 0) + emissions[t]
+                score = score + crf["transitions"][gold[t - 1], gold[t]] + emissions[t, gold[t]]
+            return torch.logsumexp(alpha + crf["end_transitions"], 0) - score - crf["end_transitions"][gold[-1]]
+
+        optimiser = torch.optim.Adam(modules.parameters(), lr=0.01)
+        ours = [line["loss"] for line in read_metrics(self.path("ours", "")) if line["split"] == "train"]
+        self.assertEqual(len(ours), 10)
+        for loss_of_ours in ours:
+            loss = sum(nll(sentence) for sentence in tagged) / sum(map(len, tagged))
+            self.assertLess(abs(loss_of_ours - loss.item()), 1e-4 * loss.item())
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
