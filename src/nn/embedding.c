@@ -28,6 +28,7 @@ void rr_embedding_forward(const rr_embedding *embedding, const rr_params *params
 
 void rr_embedding_backward(const rr_embedding *embedding, const rr_params *params, const int32_t *tokens, size_t count,
                            const float *dy) {
+    if (rr_param_is_frozen(params, embedding->weight)) return;
     float *grad = rr_param_grad(params, embedding->weight);
     for (size_t i = 0; i < count; i++) {
         rr_axpy(embedding->size, 1.0f, dy + i * embedding->size, grad + (size_t)tokens[i] * embedding->size);

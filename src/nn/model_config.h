@@ -12,6 +12,8 @@ typedef struct rr_model_config {
     double dropout;        /* between recurrent layers, as PyTorch's nn.LSTM(dropout=) */
     double dropout_input;  /* on the embedding's output */
     double dropout_output; /* on the top layer's output */
+    const char *vectors;   /* file of vectors of words, or NULL */
+    bool freeze_vectors;
     rr_init_config init;
 } rr_model_config;
 

@@ -46,10 +46,11 @@ typedef struct rr_param {
 typedef struct rr_params {
     rr_param *items;
     size_t count;
-    size_t total;     /* floats of an arena, padding between parameters included; padding stays 0 in every arena */
-    float *values;    /* [total], or NULL until the owner sets it */
-    float *grads;     /* [total], or NULL where nothing is trained */
-    bool *fresh;      /* [count]: the gradient holds nothing of this step yet, and what is there does not count */
+    size_t total;  /* floats of an arena, padding between parameters included; padding stays 0 in every arena */
+    float *values; /* [total], or NULL until the owner sets it */
+    float *grads;  /* [total], or NULL where nothing is trained */
+    bool *fresh;   /* [count]: the gradient holds nothing of this step yet, and what is there does not count */
+    size_t frozen_begin, frozen_end; /* floats of the arena that are not trained */
     uint64_t version; /* raised by rr_params_changed: layers keep copies of the values in another order */
 } rr_params;
 
@@ -105,6 +106,16 @@ static inline float *rr_param_grad(const rr_params *params, size_t index) {
 /** The end of a parameter in the arena: what rr_hooks_ready takes. */
 static inline size_t rr_param_end(const rr_params *params, size_t index) {
     return index + 1 < params->count ? params->items[index + 1].offset : params->total;
+}
+
+/** A parameter is not trained: it gets no gradient, and optimisers leave it alone. One at most. */
+static inline void rr_param_freeze(rr_params *params, size_t index) {
+    params->frozen_begin = params->items[index].offset;
+    params->frozen_end = rr_param_end(params, index);
+}
+
+static inline bool rr_param_is_frozen(const rr_params *params, size_t index) {
+    return params->frozen_end > params->frozen_begin && params->items[index].offset == params->frozen_begin;
 }
 
 #endif

@@ -75,6 +75,8 @@ static rr_status declare(rr_classify *c) {
     rr_params *params = &c->base.params;
     RR_TRY(rr_softmax_head_declare(&c->head, params, "head", c->encoder.width, rr_classify_classes(c), (size_t)-1));
     RR_TRY(rr_pooling_declare(c->pooling, params, "pooling"));
+    c->base.words = c->vocab;
+    c->base.embedding = &c->encoder.embedding;
     return rr_encoder_declare(&c->encoder, params, "", rr_vocab_size(c->vocab));
 }
 

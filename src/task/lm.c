@@ -48,6 +48,8 @@ static rr_status declare(rr_lm *lm) {
     if (!model->tie_weights)
         RR_TRY(rr_softmax_head_declare(&lm->head, params, "head", model->hidden_size, vocab_size, (size_t)-1));
     RR_TRY(rr_encoder_declare(&lm->encoder, params, "", vocab_size));
+    lm->base.words = lm->corpus.vocab;
+    lm->base.embedding = &lm->encoder.embedding;
     if (model->tie_weights)
         RR_TRY(rr_softmax_head_declare(&lm->head, params, "head", model->hidden_size, vocab_size,
                                        lm->encoder.embedding.weight));

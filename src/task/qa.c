@@ -86,6 +86,8 @@ static rr_status declare(rr_qa *qa) {
         RR_TRY(rr_attention_declare(qa->attention, params, "attention"));
     }
     RR_TRY(rr_rnn_declare(qa->story, params, "story.rnn"));
+    qa->base.words = qa->vocab;
+    qa->base.embedding = &qa->question.embedding;
     return rr_encoder_declare(&qa->question, params, "question.", rr_vocab_size(qa->vocab));
 }
 

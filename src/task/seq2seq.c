@@ -119,6 +119,8 @@ static rr_status declare(rr_seq2seq *s) {
     RR_TRY(rr_decoder_declare(&s->decoder, params, "decoder.", rr_seq2seq_classes(s)));
     if (model.tie_weights) RR_TRY(declare_head(s, s->decoder.embedding.weight));
     RR_TRY(rr_bridge_declare(&s->bridge, params, "bridge"));
+    s->base.words = s->source_vocab;
+    s->base.embedding = &s->encoder.embedding;
     return rr_encoder_declare(&s->encoder, params, "encoder.", rr_vocab_size(s->source_vocab));
 }
 

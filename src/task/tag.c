@@ -67,6 +67,8 @@ static rr_status declare(rr_tagger *tagger) {
     if (own->head == 1) RR_TRY(rr_crf_declare(&tagger->crf, params, "crf", tagger->labels.count));
     RR_TRY(rr_softmax_head_declare(&tagger->head, params, "head", tagger->encoder.width, tagger->labels.count,
                                    (size_t)-1));
+    tagger->base.words = tagger->vocab;
+    tagger->base.embedding = &tagger->encoder.embedding;
     RR_TRY(rr_encoder_declare(&tagger->encoder, params, "", rr_vocab_size(tagger->vocab)));
     if (own->char_features == 0) return RR_OK;
     return rr_char_encoder_declare(&tagger->chars, params, "characters.", rr_vocab_size(tagger->characters));

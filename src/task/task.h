@@ -9,6 +9,7 @@
 #include "data/data_config.h"
 #include "math/team.h"
 #include "nn/dropout.h"
+#include "nn/embedding.h"
 #include "nn/model_config.h"
 #include "nn/params.h"
 #include "ringrnn/model.h"
@@ -86,6 +87,8 @@ typedef struct rr_task {
     const rr_task_ops *ops;
     rr_params params; /* declared by create; arenas set by the owner before forward */
     uint64_t data_fingerprint;
+    const rr_vocab *words; /* of the embedding that model.vectors may fill; NULL: there is none */
+    const rr_embedding *embedding;
     size_t tokens_a_row; /* inputs of a row of the batch, at most */
 } rr_task;
 

@@ -162,6 +162,8 @@ static rr_status open_outputs(rr_run *run) {
 
 /* All that a step needs beside the task: rows, memory, messages. */
 static rr_status prepare(rr_run *run) {
+    RR_TRY(rr_comm_agree(run->comm, rr_run_check_vectors(run)));
+    if (run->settings.model.freeze_vectors) rr_param_freeze(&run->task->params, run->task->embedding->weight);
     share_rows(run);
     run->progress.schedule.steps_per_epoch = run->steps_per_epoch;
     run->progress.schedule.total_steps = run->total_steps;
@@ -174,8 +176,9 @@ static rr_status prepare(rr_run *run) {
 }
 
 static rr_status initialise(rr_run *run) {
-    return rr_comm_agree(run->comm,
-                         rr_init_values(&run->settings.model.init, run->settings.run.seed, &run->task->params));
+    RR_TRY(rr_comm_agree(run->comm,
+                         rr_init_values(&run->settings.model.init, run->settings.run.seed, &run->task->params)));
+    return rr_run_read_vectors(run);
 }
 
 static rr_status start(const rr_train_options *options, rr_comm *comm, rr_run *run) {

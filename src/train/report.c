@@ -50,6 +50,9 @@ rr_status rr_run_banner(rr_run *run, const rr_resume *from) {
             mebibytes(params->total * sizeof(float)),
             mebibytes(2 * params->total * sizeof(float) + run->optim_states.capacity + run->activations.capacity));
         run->task->ops->describe(run->task, &text);
+        if (run->vectors_found > 0)
+            rr_buffer_printf(&text, "%zu of %zu words start from the vectors of %s\n", run->vectors_found,
+                             rr_vocab_size(run->task->words), run->settings.model.vectors);
         rr_buffer_printf(&text, "%zu rows a step, %llu steps an epoch; gradients by %s in %zu bucket%s, in %s%s%s",
                          run->settings.train.global_batch_size, (unsigned long long)run->steps_per_epoch,
                          rr_reducer_algorithm(run->reducer), rr_reducer_buckets(run->reducer),

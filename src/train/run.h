@@ -57,6 +57,7 @@ typedef struct rr_run {
     double last_loss; /* of the last line of metrics; NAN before the first */
 
     /* with options->profile, on rank 0 */
+    size_t vectors_found; /* words of the vocabulary that model.vectors has */
     double phase_s[RR_PHASE_COUNT];
     uint64_t profiled_steps;
 } rr_run;
@@ -73,6 +74,10 @@ rr_status rr_run_open_synthetic(const rr_train_options *options, rr_comm *comm, 
  * @return status, or if that is RR_OK what became of the last checkpoint
  */
 rr_status rr_run_end(rr_run *run, rr_status status);
+
+/* vectors.c: model.vectors and freeze_vectors make sense for this task. */
+rr_status rr_run_check_vectors(const rr_run *run);
+rr_status rr_run_read_vectors(rr_run *run); /* collective */
 
 /* resume.c: a checkpoint to go on from, as all ranks see it. */
 typedef struct rr_resume {

@@ -49,15 +49,28 @@ typedef struct update {
     float grad_scale;
 } update;
 
+/* Floats [begin, end) of the arena. */
+static void update_trained(const update *u, size_t begin, size_t end) {
+    rr_run *run = u->run;
+    if (begin < end)
+        run->optim.ops->update(&run->optim, &run->task->params, run->progress.position.step + 1, u->lr, u->grad_scale,
+                               begin, end, u->owned.at + begin - u->owned.begin);
+}
+
+/* The same, but for what is frozen. */
+static void update_part(const update *u, size_t begin, size_t end) {
+    const rr_params *params = &u->run->task->params;
+    size_t first = params->frozen_begin < params->frozen_end ? params->frozen_begin : end;
+    update_trained(u, begin, first < end ? first : end);
+    update_trained(u, params->frozen_end > begin ? params->frozen_end : begin, first < end ? end : 0);
+}
+
 static void update_share(void *ctx, size_t thread, size_t threads) {
     const update *u = ctx;
-    rr_run *run = u->run;
     size_t size = u->owned.end - u->owned.begin;
     rr_share lines = rr_share_of((size + LINE - 1) / LINE, thread, threads);
     size_t first = lines.first * LINE, end = lines.end * LINE < size ? lines.end * LINE : size;
-    if (first >= end) return;
-    run->optim.ops->update(&run->optim, &run->task->params, run->progress.position.step + 1, u->lr, u->grad_scale,
-                           u->owned.begin + first, u->owned.begin + end, u->owned.at + first);
+    update_part(u, u->owned.begin + first, u->owned.begin + end);
 }
 
 rr_status rr_run_update(rr_run *run, double lr, float grad_scale, rr_reducer_times *times) {

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import struct
 import unittest
 
 from harness import DATA, SOURCE, Case, metrics_without_times, read_checkpoint, read_metrics, run, state_hash
@@ -103,6 +104,36 @@ class Classify(Case):
         self.train("tsv-all", 1, **everything)
         self.train("folders-all", 1, data__train=f"{folder}/classes", **everything)
         self.assertEqual(read_checkpoint(self.path("tsv-all"))[0]["vocab"], read_checkpoint(self.path("folders-all"))[0]["vocab"])
+
+    def test_vectors_of_words_are_taken_and_frozen(self):
+        self.train("plain", 1, train__max_steps=1)
+        words = [word for word in json.loads(read_checkpoint(self.path("plain"))[0]["vocab"])["tokens"]["tokens"] if len(word) > 4][:30]
+        size = read_checkpoint(self.path("plain"))[1]["embedding.weight"][0][1]
+        lines = [f"{word} " + " ".join(f"{(i * 7 + k) % 11 / 4 - 1}" for k in range(size)) for i, word in enumerate(words)]
+        glove = self.write("glove.txt", "\n".join(["notthere " + "0.5 " * size] + lines) + "\n")
+        word2vec = self.write("word2vec.txt", f"{len(lines)} {size}\n" + " \n".join(lines) + "\n")
+        for name, path, frozen in (("glove", glove, "true"), ("word2vec", word2vec, "true"), ("trained", glove, "false")):
+            result = self.train(name, 2, train__max_steps=15, model__vectors=path, model__freeze_vectors=frozen,
+                                optim="{type: adamw, lr: 0.01, weight_decay: 0.1}")
+            self.assertIn(f"30 of ", result.stdout + result.stderr)
+            metadata, tensors = read_checkpoint(self.path(name))
+            index = json.loads(metadata["vocab"])["tokens"]["tokens"].index(words[3])
+            shape, data = tensors["embedding.weight"]
+            row = struct.unpack(f"<{size}f", data[index * size * 4:(index + 1) * size * 4])
+            same = list(row) == [(3 * 7 + k) % 11 / 4 - 1 for k in range(size)]
+            self.assertEqual(same, frozen == "true", name)
+        self.assertEqual(state_hash(self.path("glove")), state_hash(self.path("word2vec")))
+        self.train("killed", 2, env={"RINGRNN_FAULT": "kill:1:9"}, expect=None, train__max_steps=15, model__vectors=glove,
+                   model__freeze_vectors="true", optim="{type: adamw, lr: 0.01, weight_decay: 0.1}")
+        self.train("killed", 2, train__max_steps=15, model__vectors=glove, model__freeze_vectors="true",
+                   optim="{type: adamw, lr: 0.01, weight_decay: 0.1}")
+        self.assertEqual(state_hash(self.path("killed")), state_hash(self.path("glove")))
+        short = self.write("short.txt", "word 1 2\n")
+        result = self.train("bad", 2, expect=2, model__vectors=short)
+        self.assertIn("short.txt:1", result.stderr)
+        self.assertIn(f"model.embedding_size is {size}", result.stderr)
+        result = self.train("bad", 1, expect=2, model__freeze_vectors="true")
+        self.assertIn("needs model.vectors", result.stderr)
 
     def test_many_lines_are_predicted_whatever_their_lengths(self):
         """Texts are taken some thousands at a time; the second time they need more memory than the first."""
