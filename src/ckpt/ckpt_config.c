@@ -7,7 +7,7 @@ static const rr_key keys[] = {
      .preset = "1000",
      .max = 1e15,
      .unit = "steps",
-     .help = "saves a checkpoint that often, beside those of a new lowest validation loss, at the end and when "
+     .help = "saves a checkpoint that often, beside those of a new best evaluation, at the end and when "
              "stopped; 0: only those"},
     {.name = "keep",
      .type = RR_KEY_SIZE,

@@ -256,7 +256,7 @@ static rr_status reorder(rr_series_table *table, const size_t *order) {
 }
 
 static rr_status group(rr_series_table *table) {
-    size_t *order = malloc((table->rows + 1) * sizeof *order), at = 0;
+    size_t *order = calloc(table->rows + 1, sizeof *order), at = 0;
     if (order == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for %zu rows of series", table->rows);
     for (size_t row = 0; row < table->rows; row++) table->series[table->owner[row]].count++;
     for (size_t s = 0; s < table->series_count; s++) {

@@ -5,7 +5,7 @@
 
 rr_status rr_bridge_declare(rr_bridge *bridge, rr_params *params, const char *prefix) {
     static const char *const names[2] = {"h", "c"};
-    for (size_t s = 0; s < bridge->states && bridge->directions == 2; s++) {
+    for (size_t s = 0; s < 2 && s < bridge->states && bridge->directions == 2; s++) {
         char name[RR_PARAM_NAME];
         snprintf(name, sizeof name, "%s.%s", prefix, names[s]);
         RR_TRY(rr_linear_declare(&bridge->map[s], params, name, 2 * bridge->hidden_size, bridge->hidden_size, true,

@@ -61,7 +61,7 @@ static void log_to(size_t count, float shift, float *x) {
 static double log_sum(size_t count, const float *x) {
     double most = (double)largest(count, x), sum = 0;
     for (size_t i = 0; i < count; i++) sum += exp((double)x[i] - most);
-    return most + log(sum);
+    return most + log(sum > 1 ? sum : 1); /* the largest adds 1 */
 }
 
 /* A row of a packed batch. */

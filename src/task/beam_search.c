@@ -38,7 +38,7 @@ typedef struct source {
 typedef struct search {
     const rr_beam_spec *spec;
     source *sources;
-    size_t source_count;
+    hypothesis *live, *before; /* [sources, beams], [beams] */
     node *nodes;
     size_t node_count, node_capacity;
     candidate *candidates; /* [2 beams] the best so far, best first */
@@ -106,9 +106,8 @@ static void finish(search *s, source *from, hypothesis h, size_t length, int end
 /* What becomes of a source's hypotheses, of `length` tokens, by the candidates. */
 static rr_status advance(search *s, source *from, size_t length, size_t *rows) {
     size_t beams = s->spec->beams, kept = 0, first_row = from->first_row;
-    hypothesis *live = from->live, before[2];
-    hypothesis *old = beams <= 2 ? before : malloc(beams * sizeof *old);
-    if (old == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for a beam search");
+    hypothesis *live = from->live;
+    hypothesis *old = s->before;
     memcpy(old, live, from->live_count * sizeof *old);
     rr_status status = RR_OK;
     for (size_t i = 0; i < s->candidate_count && kept < beams && status == RR_OK; i++) {
@@ -132,7 +131,6 @@ static rr_status advance(search *s, source *from, size_t length, size_t *rows) {
     from->first_row = *rows;
     for (size_t i = 0; i < from->live_count; i++) s->row_source[*rows + i] = (size_t)(from - s->sources);
     *rows += from->live_count;
-    if (old != before) free(old);
     return status;
 }
 
@@ -155,16 +153,13 @@ static rr_status start(search *s, size_t sources, const size_t *limits) {
     s->row_source = calloc(rows, sizeof *s->row_source);
     s->tokens = calloc(rows, sizeof *s->tokens);
     s->probabilities = malloc(rows * s->spec->classes * sizeof *s->probabilities);
-    hypothesis *live = calloc(rows, sizeof *live);
-    if (s->sources != NULL) s->sources[0].live = live; /* the owner of all */
+    s->live = calloc(rows, sizeof *s->live);
+    s->before = calloc(beams, sizeof *s->before);
     if (s->sources == NULL || s->candidates == NULL || s->parent == NULL || s->row_source == NULL ||
-        s->tokens == NULL || s->probabilities == NULL || live == NULL) {
-        if (s->sources == NULL) free(live);
+        s->tokens == NULL || s->probabilities == NULL || s->live == NULL || s->before == NULL)
         return rr_fail(RR_ERR_NOMEM, "no memory for a beam search over %zu sources", sources);
-    }
-    s->source_count = sources;
     for (size_t i = 0; i < sources; i++) {
-        s->sources[i] = (source){.live = live + i * beams, .live_count = 1, .first_row = i, .limit = limits[i]};
+        s->sources[i] = (source){.live = s->live + i * beams, .live_count = 1, .first_row = i, .limit = limits[i]};
         s->sources[i].live[0].node = NONE;
         s->parent[i] = s->row_source[i] = i;
         s->tokens[i] = s->spec->end;
@@ -186,7 +181,8 @@ rr_status rr_beam_search(const rr_beam_spec *spec, size_t sources, const size_t 
         }
     }
     for (size_t i = 0; i < sources && status == RR_OK; i++) status = hand_out(&s, &s.sources[i], &found[i]);
-    if (s.sources != NULL) free(s.sources[0].live);
+    free(s.live);
+    free(s.before);
     free(s.sources);
     free(s.nodes);
     free(s.candidates);

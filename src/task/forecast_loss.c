@@ -11,7 +11,7 @@ static double gaussian(const float *out, double y, float scale, float *dout) {
     double mean = (double)out[0], free_log = (double)out[1];
     double log_variance = free_log > LIMIT ? LIMIT : free_log < -LIMIT ? -LIMIT : free_log;
     double error = y - mean, weighted = error * error * exp(-log_variance);
-    if (scale != 0) {
+    if (dout != NULL) {
         dout[0] = (float)((double)scale * -error * exp(-log_variance));
         dout[1] = log_variance == free_log ? (float)((double)scale * 0.5 * (1 - weighted)) : 0;
     }
@@ -24,14 +24,14 @@ static double pinball(const rr_floats *quantiles, const float *out, double y, fl
     for (size_t k = 0; k < quantiles->count; k++) {
         double q = quantiles->values[k], error = y - (double)out[k];
         loss += (error > 0 ? q : q - 1) * error / count;
-        if (scale != 0) dout[k] = (float)((double)scale * (error > 0 ? -q : error < 0 ? 1 - q : 0) / count);
+        if (dout != NULL) dout[k] = (float)((double)scale * (error > 0 ? -q : error < 0 ? 1 - q : 0) / count);
     }
     return loss;
 }
 
 static double point(bool absolute, const float *out, double y, float scale, float *dout) {
     double error = (double)out[0] - y;
-    if (scale != 0) dout[0] = (float)((double)scale * (absolute ? (error > 0) - (error < 0) : 2 * error));
+    if (dout != NULL) dout[0] = (float)((double)scale * (absolute ? (error > 0) - (error < 0) : 2 * error));
     return absolute ? fabs(error) : error * error;
 }
 

@@ -63,7 +63,7 @@ static rr_status evaluate_rows(rr_seq2seq *s, rr_split split, const uint32_t *ex
                                const rr_hooks *hooks, double *out) {
     const rr_seq2seq_set *set = &s->sets[split];
     rr_sequence sequence;
-    rr_beam_found *found = calloc(rows, sizeof *found);
+    rr_beam_found *found = calloc(rows + 1, sizeof *found);
     if (found == NULL) return rr_fail(RR_ERR_NOMEM, "no memory to search for %zu texts", rows);
     rr_seq2seq_encode(s, &set->sources, examples, rows, 0, NULL, hooks, &sequence);
     teach(s, set, examples, rows, hooks, out);

@@ -71,7 +71,7 @@ rr_status rr_seq2seq_take(rr_task *task, const rr_text *texts, size_t count) {
 
 static rr_status predict_rows(rr_seq2seq *s, const uint32_t *examples, size_t rows, rr_buffer *out) {
     rr_sequence sequence;
-    rr_beam_found *found = calloc(rows, sizeof *found);
+    rr_beam_found *found = calloc(rows + 1, sizeof *found);
     if (found == NULL) return rr_fail(RR_ERR_NOMEM, "no memory to search for %zu texts", rows);
     rr_seq2seq_encode(s, &s->taken, examples, rows, 0, NULL, NULL, &sequence);
     rr_status status = rr_seq2seq_search(s, rows, found);

@@ -59,6 +59,9 @@ typedef struct rr_metric {
     double value;
 } rr_metric;
 
+/** Whether a metric of this name is better when it is higher ("accuracy"), not lower ("loss"). */
+bool rr_metric_more_is_better(const char *name);
+
 /** What predictors reach that have learned nothing but counts. */
 typedef struct rr_floor {
     const char *name;   /* "majority class" */

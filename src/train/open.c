@@ -36,6 +36,8 @@ static rr_status create_task(rr_run *run, const rr_resume *vocab_from, size_t sy
     if (vocab_from != NULL && vocab_from->found) setup.vocab_json = rr_buffer_text(&vocab_from->vocab);
     rr_status status = rr_tasks[run->settings.task.type]->create(&setup, &run->task);
     if (status == RR_OK) status = rr_settings_check_task(&run->settings, run->config, run->task);
+    if (status == RR_OK) status = rr_settings_find_metric(&run->settings, run->config, run->task, &run->watched);
+    if (status == RR_OK) run->more_is_better = rr_metric_more_is_better(run->settings.eval.metric);
     if (rr_fault_planted("setup", rr_comm_rank(run->comm), 0))
         status = rr_fail(RR_ERR_RUNTIME, "a fault was planted in set-up");
     RR_TRY(rr_comm_agree(run->comm, status));
@@ -183,7 +185,7 @@ static rr_status initialise(rr_run *run) {
 
 static rr_status start(const rr_train_options *options, rr_comm *comm, rr_run *run) {
     *run = (rr_run){.options = options, .comm = comm, .start_s = rr_clock_seconds(), .last_loss = NAN};
-    run->progress = (rr_progress){.best_loss = NAN, .schedule = {.plateau_best = NAN, .plateau_factor = 1}};
+    run->progress = (rr_progress){.best_value = NAN, .schedule = {.plateau_best = NAN, .plateau_factor = 1}};
     RR_TRY(read_config(run));
     RR_TRY(rr_comm_agree(comm, rr_math_open(1)));
     RR_TRY(rr_comm_agree(comm, rr_team_create(run->settings.dist.threads_per_rank, &run->team)));

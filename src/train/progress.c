@@ -32,7 +32,7 @@ rr_status rr_progress_to_json(const rr_progress *progress, rr_buffer *out) {
     put_count(out, "finished", progress->finished);
     put_count(out, "plateau_bad", progress->schedule.plateau_bad);
     put_count(out, "plateau_cooldown", progress->schedule.plateau_cooldown);
-    put_real(out, "best_loss", progress->best_loss);
+    put_real(out, "best_value", progress->best_value);
     put_real(out, "plateau_best", progress->schedule.plateau_best);
     put_real(out, "plateau_factor", progress->schedule.plateau_factor);
     rr_buffer_puts(out, "}");
@@ -50,7 +50,7 @@ rr_status rr_progress_from_json(const char *text, rr_progress *out) {
         get(object, "bad_evaluations", &progress.bad_evaluations, NULL) && get(object, "finished", &finished, NULL) &&
         get(object, "plateau_bad", &progress.schedule.plateau_bad, NULL) &&
         get(object, "plateau_cooldown", &progress.schedule.plateau_cooldown, NULL) &&
-        get(object, "best_loss", NULL, &progress.best_loss) &&
+        get(object, "best_value", NULL, &progress.best_value) &&
         get(object, "plateau_best", NULL, &progress.schedule.plateau_best) &&
         get(object, "plateau_factor", NULL, &progress.schedule.plateau_factor);
     cJSON_Delete(object);

@@ -14,7 +14,8 @@
 
 /* Limits, evaluation, logging, checkpoints and communication may change between two starts of a run. */
 static const char *const may_differ[] = {"*.max_*",
-                                         "eval.",
+                                         "eval.every",
+                                         "eval.streams",
                                          "log.",
                                          "ckpt.",
                                          "dist.allreduce",

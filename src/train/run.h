@@ -14,7 +14,7 @@
 typedef struct rr_progress {
     rr_position position;
     rr_schedule_state schedule; /* its plateau_* fields alone are state, the others follow from position */
-    double best_loss;           /* lowest validation loss; NAN before the first */
+    double best_value;          /* of eval.metric, negative where more is better; NAN before the first */
     uint64_t best_step;
     uint64_t bad_evaluations; /* in a row without a lower loss */
     bool finished;            /* the training came to its end (and was tested) */
@@ -57,6 +57,8 @@ typedef struct rr_run {
     double last_loss; /* of the last line of metrics; NAN before the first */
 
     /* with options->profile, on rank 0 */
+    size_t watched; /* of the task's metrics, that which eval.metric names */
+    bool more_is_better;
     size_t vectors_found; /* words of the vocabulary that model.vectors has */
     double phase_s[RR_PHASE_COUNT];
     uint64_t profiled_steps;

@@ -27,10 +27,11 @@ static rr_status validate(rr_run *run, bool *improved) {
     double start = rr_clock_seconds();
     rr_profile_pause();
     RR_TRY(rr_run_evaluate(run->task, run->comm, RR_SPLIT_VALID, NULL, metrics, &count, NULL));
-    double loss = metrics[0].value;
-    if (isnan(progress->best_loss) || loss < progress->best_loss) {
+    double loss = metrics[0].value, value = metrics[run->watched].value;
+    if (run->more_is_better) value = -value;
+    if (isnan(progress->best_value) || value < progress->best_value) {
         *improved = true;
-        progress->best_loss = loss;
+        progress->best_value = value;
         progress->best_step = progress->position.step;
         progress->bad_evaluations = 0;
     } else {
@@ -89,7 +90,7 @@ static rr_status after_step(rr_run *run, const rr_step_report *step, bool report
 static rr_status find_best(rr_run *run, bool *found) {
     const rr_progress *progress = &run->progress;
     *found = false;
-    if (isnan(progress->best_loss) || progress->best_step == progress->position.step) return RR_OK;
+    if (isnan(progress->best_value) || progress->best_step == progress->position.step) return RR_OK;
     double here = 0;
     if (run->store != NULL) {
         rr_buffer path = {0};
@@ -109,8 +110,8 @@ static rr_status find_best(rr_run *run, bool *found) {
 static rr_status say_test(rr_run *run, bool chosen, const rr_metric *metrics, size_t count, const rr_buffer *report) {
     if (run->log == NULL) return RR_OK;
     if (chosen)
-        rr_log_message(run->log, "test with the weights of step %" PRIu64 ", which had the lowest validation loss",
-                       run->progress.best_step);
+        rr_log_message(run->log, "test with the weights of step %" PRIu64 ", which had the best validation %s",
+                       run->progress.best_step, run->settings.eval.metric);
     RR_TRY(rr_run_report_eval(run, RR_SPLIT_TEST, metrics, count));
     rr_run_report_floors(run, RR_SPLIT_TEST, metrics, count);
     if (report->length > 0) rr_log_message(run->log, "%s", report->data);

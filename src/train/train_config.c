@@ -1,6 +1,7 @@
 #include "train/train_config.h"
 
 #include <math.h>
+#include <string.h>
 
 static const rr_key run_keys[] = {
     {.name = "name",
@@ -128,7 +129,7 @@ static const rr_key train_keys[] = {
      .min = 1,
      .max = 1e9,
      .unit = "evaluations",
-     .help = "ends the training after that many evaluations in a row without a lower validation loss; null: never"},
+     .help = "ends the training after that many evaluations in a row without a better eval.metric; null: never"},
     {.name = NULL},
 };
 
@@ -156,6 +157,12 @@ static const rr_key eval_keys[] = {
      .max = 1e15,
      .unit = "steps",
      .help = "evaluates on data.valid that often; epoch: at the end of each epoch"},
+    {.name = "metric",
+     .type = RR_KEY_STRING,
+     .offset = offsetof(rr_eval_config, metric),
+     .preset = "loss",
+     .help = "the metric on data.valid that best.safetensors and train.patience go by: one of those that the task "
+             "reports (accuracy, f1, bleu ...)"},
     {.name = "streams",
      .type = RR_KEY_SIZE,
      .offset = offsetof(rr_eval_config, streams),
@@ -209,8 +216,24 @@ uint64_t rr_settings_total_steps(const rr_settings *settings, uint64_t steps_per
     return by_epochs < by_steps ? by_epochs : by_steps;
 }
 
+rr_status rr_settings_find_metric(const rr_settings *settings, const rr_config *config, const rr_task *task,
+                                  size_t *index) {
+    rr_metric metrics[RR_TASK_METRICS];
+    rr_buffer names = {0};
+    size_t count = task->ops->metrics(task, NULL, 0, metrics); /* of nothing: their names */
+    for (*index = 0; *index < count; ++*index)
+        if (strcmp(metrics[*index].name, settings->eval.metric) == 0) return RR_OK;
+    for (size_t i = 0; i < count; i++) rr_buffer_printf(&names, "%s%s", i > 0 ? ", " : "", metrics[i].name);
+    rr_status status = rr_config_fail(config, "eval.metric", "\"%s\" is none that task %s reports: %s are",
+                                      settings->eval.metric, task->ops->name, rr_buffer_text(&names));
+    rr_buffer_free(&names);
+    return status;
+}
+
 rr_status rr_settings_check_task(const rr_settings *settings, const rr_config *config, const rr_task *task) {
     uint64_t steps_per_epoch = task->ops->steps_per_epoch(task);
+    size_t metric;
+    RR_TRY(rr_settings_find_metric(settings, config, task, &metric));
     const rr_schedule_ops *schedule = rr_schedules[settings->schedule.type];
     if (schedule->needs_total != NULL && schedule->needs_total(&settings->schedule) &&
         rr_settings_total_steps(settings, steps_per_epoch) == 0)

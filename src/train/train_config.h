@@ -35,6 +35,7 @@ typedef struct rr_train_config {
 typedef struct rr_eval_config {
     size_t every;   /* steps; 0: at the end of each epoch */
     size_t streams; /* 0: train.global_batch_size */
+    const char *metric;
 } rr_eval_config;
 
 /** A struct for each section, in the order in which they are documented. */
@@ -67,6 +68,9 @@ rr_status rr_settings_parse(const char *name, const char *text, size_t length, c
 rr_task_setup rr_settings_task(const rr_settings *settings, const rr_config *config);
 
 /** Checks what only shows once the task is known: steps an epoch, schedules that need a planned end. */
+/** Which of the task's metrics eval.metric is. @return RR_ERR_INPUT if it has no such */
+rr_status rr_settings_find_metric(const rr_settings *settings, const rr_config *config, const rr_task *task,
+                                  size_t *index);
 rr_status rr_settings_check_task(const rr_settings *settings, const rr_config *config, const rr_task *task);
 
 /** Planned number of steps, or 0 where only time ends the training. */

@@ -69,19 +69,20 @@ class Commands(Case):
         tagged = self.write("tagged.txt", "".join(
             f"1\t{word}\t_\t{'LONG' if len(word) > 6 else 'SHORT'}" + 6 * "\t_" + "\n\n" for word in words))
         lines = self.write("lines", "".join(f"{word}\n" for word in words))
+        kinds = self.write("kinds", "".join(f"{len(word) % 2}\n" for word in words))
         numbers = self.write("numbers.csv", "date,symbol,price,precipitation,temp_max,temp_min,wind," + ",".join(f"x{c}" for c in range(10)) + "\n"
                              + "".join(f"{2012 + i // 4032}-{1 + i // 336 % 12:02}-{1 + i // 12 % 28:02} {i % 12:02}:00,A," +
                                        ",".join(str(1 + (i * 7 + c * i) % 13) for c in range(15)) + "\n" for i in range(15000)))
         stories = self.write("stories.txt", "".join(f"1 Ann went to the {word}.\n2 Where is Ann? \t{word}\t1\n" for word in "abc"))
         pairs = self.write("pairs.tsv", "".join(f"{word}\t{word[::-1]}\n" for word in words))
-        texts = {"classify": labelled, "starter-simplernn": labelled, "tag": tagged, "tag-snips": f"[{lines}, {lines}]", "qa": stories,
+        texts = {"classify": labelled, "starter-simplernn": labelled, "tag": tagged, "tag-snips": f"[{lines}, {lines}]", "classify-snips": f"[{lines}, {kinds}]", "qa": stories,
                  "seq2seq": pairs, "forecast": numbers, "starter-vectors": numbers}
         for name in sorted(os.listdir(os.path.join(source, "configs"))):
             if not name.endswith(".yaml"):
                 continue
             text = texts.get(name[:-5], texts.get(name.split("-")[0], self.text))
             arguments = [os.path.join(source, "configs", name), *self.settings(data__train=text)]
-            if any(word in name for word in ("word", "tag", "qa")):
+            if any(word in name for word in ("word", "tag", "qa", "snips")):
                 arguments += self.settings(data__valid=text, data__test=text)
             result = run(["check", *arguments])
             self.assertEqual(result.returncode, 0, name + result.stderr)

@@ -113,6 +113,15 @@ class Tag(Case):
         self.assertEqual({floor["metric"] for floor in metrics["floors"]}, {"accuracy", "f1"})
         self.assertIn("CODE", run(["eval", self.path("p")]).stdout)
 
+    def test_the_best_is_chosen_by_the_metric_asked_for(self):
+        for metric, best in (("loss", min), ("f1", max), ("accuracy", max)):
+            self.train(metric, 2, eval__metric=metric, eval__every=10)
+            valid = {line["step"]: line[metric] for line in read_metrics(self.path(metric, "")) if line["split"] == "valid"}
+            chosen = json.loads(read_checkpoint(self.path(metric, "best.safetensors"))[0]["state"])
+            self.assertEqual(valid[int(chosen["step"])], best(valid.values()), metric)
+        result = self.train("bad", 2, expect=2, eval__metric="bleu")
+        self.assertIn("loss, accuracy, f1", result.stderr)
+
     def test_bad_input_is_named_with_file_and_line(self):
         def refused(*words, **values):
             result = self.train("bad", 2, expect=2, **values)

@@ -26,8 +26,8 @@ static const sentence sentences[] = {
      83.1353976469103, 100},
     {"x&quot;y&amp;z <skipped> 5-3", "x\"y&z 5 - 3", "x \" y & z 5 - 3", 100, 16.529846977948285},
     {"", "nothing here at all", "", 0, 0},
-    {"..a,b.5,6-7 /tmp/x [y] {z} a_b", "..a , b .5,6-7 / tmp / x [ y ] { z } a_b",
-     ". . a , b . 5,6 - 7 / tmp / x [ y ] { z } a _ b", 100, 100},
+    {"..a,b.5,6-7 /etc/x [y] {z} a_b", "..a , b .5,6-7 / etc / x [ y ] { z } a_b",
+     ". . a , b . 5,6 - 7 / etc / x [ y ] { z } a _ b", 100, 100},
     {"très bien  merci", "très bien, merci beaucoup à vous", "très bien merci", 0, 35.86795492783584}};
 enum { COUNT = sizeof sentences / sizeof *sentences };
 

@@ -27,7 +27,7 @@ static void round_trip(const rr_progress *progress) {
     assert_true(again.finished == progress->finished);
     assert_true(again.schedule.plateau_bad == progress->schedule.plateau_bad);
     assert_true(again.schedule.plateau_cooldown == progress->schedule.plateau_cooldown);
-    assert_same_double(again.best_loss, progress->best_loss);
+    assert_same_double(again.best_value, progress->best_value);
     assert_same_double(again.schedule.plateau_best, progress->schedule.plateau_best);
     assert_same_double(again.schedule.plateau_factor, progress->schedule.plateau_factor);
     rr_buffer_free(&text);
@@ -35,11 +35,11 @@ static void round_trip(const rr_progress *progress) {
 
 static void what_is_read_is_what_was_written(void **state) {
     (void)state;
-    rr_progress fresh = {.best_loss = NAN, .schedule = {.plateau_best = NAN, .plateau_factor = 1}};
+    rr_progress fresh = {.best_value = NAN, .schedule = {.plateau_best = NAN, .plateau_factor = 1}};
     round_trip(&fresh);
     rr_progress late = {
         .position = {UINT64_MAX, UINT64_C(1) << 60, 12345678901234567},
-        .best_loss = 0.1 + 0.2,
+        .best_value = 0.1 + 0.2,
         .best_step = (UINT64_C(1) << 53) + 1,
         .bad_evaluations = 3,
         .finished = true,
