@@ -68,7 +68,7 @@ static void offer(search *s, candidate c) {
     while (at > 0 && s->candidates[at - 1].log_probability < c.log_probability) at--;
     if (at == room) return;
     if (s->candidate_count < room) s->candidate_count++;
-    memmove(s->candidates + at + 1, s->candidates + at, (s->candidate_count - 1 - at) * sizeof c);
+    for (size_t i = s->candidate_count - 1; i > at; i--) s->candidates[i] = s->candidates[i - 1];
     s->candidates[at] = c;
 }
 
@@ -104,7 +104,8 @@ static void finish(search *s, source *from, hypothesis h, size_t length, int end
 }
 
 /* What becomes of a source's hypotheses, of `length` tokens, by the candidates. */
-static rr_status advance(search *s, source *from, size_t length, size_t *rows) {
+static rr_status advance(search *s, size_t index, size_t length, size_t *rows) {
+    source *from = &s->sources[index];
     size_t beams = s->spec->beams, kept = 0, first_row = from->first_row;
     hypothesis *live = from->live;
     hypothesis *old = s->before;
@@ -116,9 +117,9 @@ static rr_status advance(search *s, source *from, size_t length, size_t *rows) {
             if (i < beams) finish(s, from, (hypothesis){old[c.beam].node, c.log_probability}, length, 1);
             continue;
         }
-        size_t index = 0;
-        status = add_node(s, c.token, old[c.beam].node, &index);
-        live[kept] = (hypothesis){index, c.log_probability};
+        size_t added = 0;
+        status = add_node(s, c.token, old[c.beam].node, &added);
+        live[kept] = (hypothesis){added, c.log_probability};
         s->parent[*rows + kept] = first_row + c.beam;
         s->tokens[*rows + kept] = c.token;
         kept++;
@@ -129,7 +130,7 @@ static rr_status advance(search *s, source *from, size_t length, size_t *rows) {
         finish(s, from, live[i], length + 1, 0);
     if (done) from->live_count = 0;
     from->first_row = *rows;
-    for (size_t i = 0; i < from->live_count; i++) s->row_source[*rows + i] = (size_t)(from - s->sources);
+    for (size_t i = 0; i < from->live_count; i++) s->row_source[*rows + i] = index;
     *rows += from->live_count;
     return status;
 }
@@ -171,19 +172,20 @@ rr_status rr_beam_search(const rr_beam_spec *spec, size_t sources, const size_t 
     search s = {.spec = spec};
     memset(found, 0, sources * sizeof *found);
     rr_status status = start(&s, sources, limits);
+    source *all = s.sources;
     for (size_t rows = sources, length = 0; rows > 0 && status == RR_OK; length++) {
         spec->step(spec->ctx, rows, s.parent, s.row_source, s.tokens, s.probabilities);
         rows = 0;
         for (size_t i = 0; i < sources && status == RR_OK; i++) {
             if (s.sources[i].live_count == 0) continue;
             find_candidates(&s, &s.sources[i]);
-            status = advance(&s, &s.sources[i], length, &rows);
+            status = advance(&s, i, length, &rows);
         }
     }
     for (size_t i = 0; i < sources && status == RR_OK; i++) status = hand_out(&s, &s.sources[i], &found[i]);
     free(s.live);
     free(s.before);
-    free(s.sources);
+    free(all);
     free(s.nodes);
     free(s.candidates);
     free(s.parent);
