@@ -3,10 +3,11 @@
 #include <string.h>
 
 #include "task/classify.h"
+#include "task/forecast.h"
 #include "task/lm.h"
 #include "task/tag.h"
 
-const rr_task_ops *const rr_tasks[] = {&rr_task_lm, &rr_task_classify, &rr_task_tag};
+const rr_task_ops *const rr_tasks[] = {&rr_task_lm, &rr_task_classify, &rr_task_tag, &rr_task_forecast};
 const size_t rr_task_count = sizeof rr_tasks / sizeof *rr_tasks;
 
 static const char *variant_name(size_t index) { return rr_tasks[index]->name; }

@@ -145,12 +145,17 @@ struct rr_task_ops {
     /** Total negative log-likelihood of a text, nats, and the tokens scored. */
     rr_status (*score)(rr_task *task, const char *text, size_t length, double *nll, size_t *tokens);
 
+    /** What is predicted of is a whole file, one text, and so is what is said of it; else texts, and a JSON object
+     * each.
+     */
+    bool whole_file;
+
     /** Reads texts before memory is planned, so that they fit (task->taken); NULL: their length does not matter. */
     rr_status (*take)(rr_task *task, const rr_text *texts, size_t count);
 
     /**
      * What the model says of each text: out[count] gets a JSON object each, without the braces, to which the caller may
-     * add. Plan, not training, comes first: its rows are computed together.
+     * add (whole_file: a file, as it is). Plan, not training, comes first: its rows are computed together.
      */
     rr_status (*predict)(rr_task *task, const rr_text *texts, size_t count, rr_buffer *out);
 
