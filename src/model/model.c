@@ -107,6 +107,8 @@ rr_status rr_model_score(rr_model *model, const char *text, size_t length, doubl
     return ops->score(model->task, text, length, nll, tokens);
 }
 
+int rr_model_reads_file(const rr_model *model) { return model->task->ops->whole_file; }
+
 rr_status rr_model_predict(rr_model *model, const rr_prediction *wanted) {
     const rr_task_ops *ops = model->task->ops;
     rr_status status = RR_OK;

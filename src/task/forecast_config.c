@@ -187,7 +187,9 @@ static rr_status check_head(const rr_task_setup *setup, const rr_forecast_config
     for (size_t i = 0; i < q->count; i++)
         if (i > 0 && q->values[i] <= q->values[i - 1])
             return rr_config_fail(setup->config, "task.quantiles", "must grow");
-    if (q->count == 0) return rr_config_fail(setup->config, "task.quantiles", "must name a quantile");
+    if (q->count == 0 || q->count > RR_FORECAST_OUTPUTS)
+        return rr_config_fail(setup->config, "task.quantiles", "must be 1 to %d quantiles, got %zu",
+                              RR_FORECAST_OUTPUTS, q->count);
     if (config->transform != RR_TRANSFORM_NONE && config->horizon > 1)
         return rr_config_fail(setup->config, "task.head",
                               "quantile goes with task.transform only where task.horizon is 1: quantiles of sums are "

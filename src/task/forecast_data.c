@@ -241,6 +241,8 @@ rr_status rr_forecast_read(rr_forecaster *f, const rr_task_setup *setup) {
         RR_TRY(read_files(f, setup));
     RR_TRY(check_targets(f, setup));
     f->season = f->config.season > 0 ? f->config.season : season_of(f->scale.step);
+    snprintf(f->season_name, sizeof f->season_name, "season before (%zu rows)", f->season);
+    snprintf(f->mean_name, sizeof f->mean_name, "mean of %zu seasons", f->config.seasons);
     RR_TRY(rr_forecast_divide(f, setup));
     f->base.data_fingerprint = fingerprint(f);
     return f->scale.linear == NULL && setup->synthetic_steps == 0 ? rr_forecast_fit_linear(f) : RR_OK;

@@ -42,18 +42,22 @@ static double pinball(const rr_forecast_loss *loss, float *y, float truth, float
     return sum / (double)loss->outputs;
 }
 
+static double loss_of(const rr_forecast_loss *loss, float *y, float truth, float scale) {
+    if (loss->head == RR_HEAD_GAUSSIAN) return gaussian(y, truth, scale);
+    if (loss->head == RR_HEAD_QUANTILE) return pinball(loss, y, truth, scale);
+    return loss->point == RR_LOSS_MAE ? absolute(y, truth, scale) : squared(y, truth, scale);
+}
+
 double rr_forecast_loss_run(const rr_forecast_loss *loss, size_t count, float *y, const float *truth, float scale) {
     double sum = 0;
-    for (size_t i = 0; i < count; i++) {
-        float *out = y + i * loss->outputs;
-        if (loss->head == RR_HEAD_GAUSSIAN)
-            sum += gaussian(out, truth[i], scale);
-        else if (loss->head == RR_HEAD_QUANTILE)
-            sum += pinball(loss, out, truth[i], scale);
-        else
-            sum += loss->point == RR_LOSS_MAE ? absolute(out, truth[i], scale) : squared(out, truth[i], scale);
-    }
+    for (size_t i = 0; i < count; i++) sum += loss_of(loss, y + i * loss->outputs, truth[i], scale);
     return sum;
+}
+
+double rr_forecast_loss_of(const rr_forecast_loss *loss, const double *y, float truth) {
+    float said[RR_FORECAST_OUTPUTS];
+    for (size_t k = 0; k < loss->outputs; k++) said[k] = (float)y[k];
+    return loss_of(loss, said, truth, 0);
 }
 
 size_t rr_forecast_middle(const rr_forecast_loss *loss) {

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum { RR_FORECAST_OUTPUTS = 99 }; /* of a number, at most */
+
 typedef enum rr_forecast_head { RR_HEAD_POINT, RR_HEAD_GAUSSIAN, RR_HEAD_QUANTILE } rr_forecast_head;
 typedef enum rr_point_loss { RR_LOSS_MSE, RR_LOSS_MAE } rr_point_loss;
 
@@ -23,6 +25,9 @@ typedef struct rr_forecast_loss {
  * @return the sum of the loss
  */
 double rr_forecast_loss_run(const rr_forecast_loss *loss, size_t count, float *y, const float *truth, float scale);
+
+/** The loss of one number, y [outputs]. */
+double rr_forecast_loss_of(const rr_forecast_loss *loss, const double *y, float truth);
 
 /** Which output is the forecast itself: the mean, or the quantile nearest to the median. */
 size_t rr_forecast_middle(const rr_forecast_loss *loss);

@@ -92,7 +92,8 @@ typedef struct rr_forecaster {
     float *skipped;          /* [rows * row_targets, horizon] */
     float *dtop;             /* [steps * rows, width] */
 
-    const uint32_t *examples; /* of the rows of this step */
+    const rr_forecast_part *evaluated; /* what the last outcomes are of */
+    const uint32_t *examples;          /* of the rows of this step */
     size_t batch_rows;
 } rr_forecaster;
 
@@ -150,6 +151,9 @@ rr_status rr_forecast_fit_linear(rr_forecaster *f);
 size_t rr_forecast_floors(const rr_task *task, rr_split split, rr_floor out[RR_TASK_METRICS]);
 
 /** forecast_metrics.c */
+/** Rows [begin, end) of a part (window * groups + group), many at a time: out [rows, row_targets, horizon, outputs]. */
+void rr_forecast_run(rr_forecaster *f, const rr_forecast_part *part, size_t begin, size_t end, const rr_hooks *hooks,
+                     double *out);
 size_t rr_forecast_outcome_size(const rr_task *task);
 rr_status rr_forecast_evaluate(rr_task *task, rr_split split, size_t begin, size_t end, const rr_hooks *hooks,
                                double *outcomes);
