@@ -33,8 +33,8 @@ rr_date_parts rr_date_split(int64_t time) {
     rr_date_parts parts = {.hour = (int)(rest / HOUR),
                            .minute = (int)(rest % HOUR / MINUTE),
                            .second = (int)(rest % MINUTE),
-                           .weekday = (int)((days % WEEK + WEEK + 3) % WEEK), /* 1970 began on a Thursday */
-                           .year = 1970 + floor_div(days, 366),
+                           .weekday = (int)((days % WEEK + WEEK + 3) % WEEK),    /* 1970 began on a Thursday */
+                           .year = 1970 + floor_div(days, days < 0 ? 365 : 366), /* or earlier */
                            .month = 1};
     while (days_of(parts.year + 1, 1, 1) <= days) parts.year++;
     parts.yearday = (int)(days - days_of(parts.year, 1, 1));

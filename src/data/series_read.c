@@ -101,20 +101,10 @@ static rr_status add_names(layout *l, const rr_csv *csv, bool header) {
     return RR_OK;
 }
 
-/* Reads until something stands in every column. */
-static rr_status look(const rr_series_wish *wish, rr_csv *csv, layout *l) {
-    bool more, *seen = NULL;
-    rr_status status = rr_csv_next(csv, &more);
-    if (status == RR_OK && !more) status = rr_fail(RR_ERR_INPUT, "%s: holds no rows", csv->name);
-    if (status == RR_OK) status = add_names(l, csv, wish->header);
-    if (status == RR_OK) {
-        l->numbers = calloc(l->names.count + 1, sizeof *l->numbers);
-        l->dates = calloc(l->names.count + 1, sizeof *l->dates);
-        seen = calloc(l->names.count + 1, sizeof *seen);
-        if (l->numbers == NULL || l->dates == NULL || seen == NULL)
-            status = rr_fail(RR_ERR_NOMEM, "no memory for %zu columns", l->names.count);
-    }
-    if (status == RR_OK && wish->header) status = rr_csv_next(csv, &more);
+/* Reads until something stands in every column. Bad rows are told when they are read. */
+static rr_status look_at_rows(rr_csv *csv, layout *l) {
+    bool more = true, *seen = calloc(l->names.count + 1, sizeof *seen);
+    rr_status status = seen != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for %zu columns", l->names.count);
     for (size_t left = l->names.count; status == RR_OK && more && left > 0; status = rr_csv_next(csv, &more)) {
         for (size_t i = 0; i < csv->count && i < l->names.count; i++) {
             double number;
@@ -127,7 +117,20 @@ static rr_status look(const rr_series_wish *wish, rr_csv *csv, layout *l) {
         }
     }
     free(seen);
-    return status == RR_ERR_INPUT && l->dates != NULL ? RR_OK : status; /* bad rows are told when they are read */
+    return status == RR_ERR_INPUT ? RR_OK : status;
+}
+
+static rr_status look(const rr_series_wish *wish, rr_csv *csv, layout *l) {
+    bool more;
+    RR_TRY(rr_csv_next(csv, &more));
+    if (more) RR_TRY(add_names(l, csv, wish->header));
+    l->numbers = calloc(l->names.count + 1, sizeof *l->numbers);
+    l->dates = calloc(l->names.count + 1, sizeof *l->dates);
+    if (l->numbers == NULL || l->dates == NULL)
+        return rr_fail(RR_ERR_NOMEM, "no memory for %zu columns", l->names.count);
+    rr_status status = more && wish->header ? rr_csv_next(csv, &more) : RR_OK;
+    if (status == RR_OK && !more) return rr_fail(RR_ERR_INPUT, "%s: holds no rows", csv->name);
+    return status == RR_OK ? look_at_rows(csv, l) : status;
 }
 
 static rr_status not_there(const reader *r, const layout *l, const char *name) {

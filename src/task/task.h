@@ -171,7 +171,7 @@ void rr_task_no_carry_read(const rr_task *task, size_t row, float *out);
 void rr_task_no_carry_write(rr_task *task, size_t row, const float *values);
 void rr_task_no_commit(rr_task *task);
 
-/** Each metric that has floors, beside them: "loss 1.434; counting alone reaches unigram counts 3.347, ..."; "" if
+/** Each metric that has floors, beside them: "loss 1.434; simple rules reach unigram counts 3.347, ..."; "" if
  * none. */
 void rr_task_floors_text(const rr_task *task, rr_split split, const rr_metric *metrics, size_t count, rr_buffer *out);
 

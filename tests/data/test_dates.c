@@ -1,0 +1,101 @@
+/* Dates against those that POSIX knows: every day of 400 years, and what is none. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+#include <time.h>
+
+#include "data/dates.h"
+
+static int64_t parse(const char *text) {
+    rr_date_style style;
+    int64_t time;
+    assert_true(rr_date_parse(text, strlen(text), &style, &time));
+    rr_buffer again = {0};
+    rr_date_write(&style, time, &again);
+    assert_string_equal(rr_buffer_text(&again), text);
+    rr_buffer_free(&again);
+    return time;
+}
+
+static void days_are_those_of_the_system(void **state) {
+    (void)state;
+    enum { DAY = 86400 };
+    for (int64_t day = -200 * 366; day < 200 * 366; day++) {
+        time_t time = day * DAY + 3723;
+        struct tm tm;
+        assert_non_null(gmtime_r(&time, &tm));
+        rr_date_parts parts = rr_date_split(time);
+        assert_int_equal(parts.year, tm.tm_year + 1900);
+        assert_int_equal(parts.month, tm.tm_mon + 1);
+        assert_int_equal(parts.day, tm.tm_mday);
+        assert_int_equal(parts.hour, 1);
+        assert_int_equal(parts.minute, 2);
+        assert_int_equal(parts.second, 3);
+        assert_int_equal((parts.weekday + 1) % 7, tm.tm_wday);
+        assert_int_equal(parts.yearday, tm.tm_yday);
+        const rr_date_style style = {.kind = RR_DATE_ISO, .before_time = 'T', .seconds = true};
+        rr_buffer text = {0};
+        rr_date_write(&style, time, &text);
+        assert_int_equal(parse(rr_buffer_text(&text)), time);
+        rr_buffer_free(&text);
+    }
+}
+
+static void every_format_is_read_and_written_alike(void **state) {
+    (void)state;
+    assert_int_equal(parse("1970-01-01"), 0);
+    assert_int_equal(parse("1970/01/02"), 86400);
+    assert_int_equal(parse("Jan 3 1970"), 2 * 86400);
+    assert_int_equal(parse("2016-07-01 00:00:00"), 1467331200);
+    assert_int_equal(parse("2016-07-01T01:30"), 1467331200 + 5400);
+    assert_int_equal(parse("2000-02-29"), 951782400);
+}
+
+static void what_is_no_date_is_refused(void **state) {
+    (void)state;
+    static const char *const bad[] = {"",
+                                      "2016",
+                                      "2016-13-01",
+                                      "2015-02-29",
+                                      "1900-02-29",
+                                      "2016-7-1",
+                                      "2016-07-01 ",
+                                      "2016-07-01 24:00",
+                                      "2016-07-01 00:60:00",
+                                      "Foo 1 2000",
+                                      "2016-07-01x",
+                                      "12.5",
+                                      "2016-07-00",
+                                      "0000-01-01",
+                                      "Jan 1"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        rr_date_style style;
+        int64_t time;
+        assert_false(rr_date_parse(bad[i], strlen(bad[i]), &style, &time));
+    }
+}
+
+static void months_end_where_the_calendar_says(void **state) {
+    (void)state;
+    const rr_date_step month = {.months = 1}, hour = {.seconds = 3600};
+    assert_int_equal(rr_date_add(parse("2000-01-31"), month, 1), parse("2000-02-29"));
+    assert_int_equal(rr_date_add(parse("2000-12-01"), month, 1), parse("2001-01-01"));
+    assert_int_equal(rr_date_add(parse("2000-01-01"), month, -1), parse("1999-12-01"));
+    assert_int_equal(rr_date_add(parse("1999-12-31 23:00:00"), hour, 1), parse("2000-01-01"));
+    assert_int_equal(rr_date_months(parse("1999-11-30"), parse("2001-01-01")), 14);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(days_are_those_of_the_system),
+        cmocka_unit_test(every_format_is_read_and_written_alike),
+        cmocka_unit_test(what_is_no_date_is_refused),
+        cmocka_unit_test(months_end_where_the_calendar_says),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
