@@ -183,7 +183,8 @@ class Forecast(Case):
     def test_electricity_is_forecast_better_than_by_any_simple_rule(self):
         self.config = os.path.join(SOURCE, "configs", "forecast-etth1.yaml")
         file = os.path.join(DATA, "ett", "ETTh1.csv")
-        self.train("etth1", 2, run__dir=f"{self.folder}/runs", data__train=file, log__tensorboard="false")
+        self.train("etth1", 2, run__dir=f"{self.folder}/runs", data__train=file, log__tensorboard="false",
+                   train__max_epochs=8, timeout=200)
         metrics = json.loads(run(["eval", self.path("etth1", "best.safetensors"), "--json"], 2).stdout)
         self.assertLess(metrics["mse"], 0.316)
         floors = {floor["name"]: floor["value"] for floor in metrics["floors"] if floor["metric"] == "mse"}
@@ -200,7 +201,7 @@ class Parity(Case):
 
     ROWS = 90
 
-    def start(self, task, model, rest="lr: 0.01"):
+    def start(self, task, model):
         self.file = self.write("hours.csv", table(self.ROWS))
         self.config = self.write("forecast.yaml", CONFIG % {"folder": self.folder, "file": self.file})
         rows = self.ROWS - task["window"] - task["horizon"] + 1
@@ -210,18 +211,19 @@ class Parity(Case):
                   "task": "{type: forecast, " + ", ".join(f"{k}: {v}" for k, v in task.items()) + "}"}
         self.train("start", 1, train__max_steps=1, optim="{type: sgd, lr: 1.0e-37}", **values)
         self.train("ours", 2, train__max_steps=10, options=["--init-from", self.path("start")],
-                   optim="{type: adam, " + rest + "}", **values)
-        self.weights = {name: torch.frombuffer(bytearray(data), dtype=torch.float32).reshape(shape)
-                        for name, (shape, data) in read_checkpoint(self.path("start"))[1].items()
-                        if not name.startswith("optimizer.")}
+                   **values)
+        self.read_weights()
         x = torch.tensor([[float(f"{value(row, c):.6f}") for c in range(3)] for row in range(self.ROWS)],
                          dtype=torch.float64)
-        if task.get("standardise") != "false":
-            x = (x - x.mean(0)) / x.std(0, unbiased=False)
-        x = x.float()
+        x = ((x - x.mean(0)) / x.std(0, unbiased=False)).float()
         window, horizon = task["window"], task["horizon"]
         return (torch.stack([x[i:i + window] for i in range(rows)]),
                 torch.stack([x[i + window:i + window + horizon] for i in range(rows)]))
+
+    def read_weights(self):
+        self.weights = {name: torch.frombuffer(bytearray(data), dtype=torch.float32).reshape(shape)
+                        for name, (shape, data) in read_checkpoint(self.path("start"))[1].items()
+                        if not name.startswith("optimizer.")}
 
     def compare(self, modules, forward, loss_of):
         modules.load_state_dict(self.weights)
@@ -235,13 +237,23 @@ class Parity(Case):
             loss.backward()
             optimiser.step()
 
-    def test_a_plain_rnn_on_vectors(self):
-        """nn.RNN and nn.Linear on vectors as they are, as a first script has it."""
-        x, y = self.start({"window": 5, "horizon": 1, "standardise": "false"},
-                          "{cell: rnn_tanh, hidden_size: 16, num_layers: 1}")
-        modules = torch.nn.ModuleDict({"rnn": torch.nn.RNN(3, 16), "head": torch.nn.Linear(16, 3)})
-        self.compare(modules, lambda m: m["head"](m["rnn"](x.transpose(0, 1))[0][-1]),
-                     lambda said: torch.nn.functional.mse_loss(said, y[:, 0]))
+    def test_the_starter_config_is_the_script_in_its_comment(self):
+        """nn.RNN(10, 64) and nn.Linear(64, 10) on vectors as they are, ten steps of all windows."""
+        lines = table(60, 10).split("\n")
+        file = self.write("vectors.csv", "\n".join(line.partition(",")[2] for line in lines[:-1]) + "\n")
+        self.config = os.path.join(SOURCE, "configs", "starter-pytorch-rnn.yaml")
+        values = {"run__dir": f"{self.folder}/runs", "data__train": file, "data__split": "null",
+                  "train__global_batch_size": 40, "log__every_steps": 1, "log__tensorboard": "false"}
+        self.train("start", 1, train__max_steps=1, optim="{type: sgd, lr: 1.0e-37}", **values)
+        self.train("ours", 2, train__max_steps=10, optim__lr=0.01, options=["--init-from", self.path("start")], **values)
+        self.read_weights()
+        rows = torch.tensor([[float(f"{value(row, c):.6f}") for c in range(10)] for row in range(60)])
+        x, y = torch.stack([rows[i:i + 20] for i in range(40)], 1), rows[20:]
+        modules = torch.nn.ModuleDict({"rnn": torch.nn.RNN(10, 64), "head": torch.nn.Linear(64, 10)})
+        self.compare(modules, lambda m: m["head"](m["rnn"](x)[0][-1]),
+                     lambda said: torch.nn.functional.mse_loss(said, y))
+        rows = list(csv.DictReader(io.StringIO(run(["predict", self.path("ours"), file]).stdout)))
+        self.assertEqual(list(rows[0]), ["step", *"abcdefghij"])
 
     def test_quantiles_of_every_column_by_itself(self):
         x, y = self.start({"window": 24, "horizon": 6, "segment": 8, "channel_independent": "true",
