@@ -170,6 +170,11 @@ static rr_status choose_columns(reader *r, const layout *l) {
     return RR_OK;
 }
 
+static rr_status copy_name(const rr_series_names *names, size_t index, char **out) {
+    *out = names->items != NULL ? strdup(names->items[index]) : NULL;
+    return *out != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for a name");
+}
+
 /* Which column is which. Those of the first file are wanted of the others, too. */
 static rr_status lay_out(reader *r, const layout *l) {
     bool first = r->out->files.count == 1;
@@ -177,13 +182,11 @@ static rr_status lay_out(reader *r, const layout *l) {
     RR_TRY(find_date(r, l));
     if (r->wish->series_column != NULL) RR_TRY(find_column(r, l, r->wish->series_column, &r->series));
     if (first) RR_TRY(choose_columns(r, l));
-    if (first && r->date < r->width) {
-        r->out->date_name = strdup(l->names.items[r->date]);
-        if (r->out->date_name == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for a name");
-    }
-    if ((r->out->date_name == NULL) != (r->date == r->width))
-        return rr_fail(RR_ERR_INPUT, "%s:1: has %s column of dates, %s has %s", r->csv.name,
-                       r->date == r->width ? "no" : "a", r->out->files.items[0], r->date == r->width ? "one" : "none");
+    if (first && r->date < r->width) RR_TRY(copy_name(&l->names, r->date, &r->out->date_name));
+    bool dated = r->date < r->width;
+    if (dated != (r->out->date_name != NULL))
+        return rr_fail(RR_ERR_INPUT, "%s:1: has %s column of dates, the first file has %s", r->csv.name,
+                       dated ? "a" : "no", dated ? "none" : "one");
     r->columns = malloc(r->out->columns.count * sizeof *r->columns);
     if (r->columns == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for %zu columns", r->out->columns.count);
     for (size_t i = 0; i < r->out->columns.count; i++)

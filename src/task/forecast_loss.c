@@ -55,7 +55,7 @@ double rr_forecast_loss_run(const rr_forecast_loss *loss, size_t count, float *y
 }
 
 double rr_forecast_loss_of(const rr_forecast_loss *loss, const double *y, float truth) {
-    float said[RR_FORECAST_OUTPUTS];
+    float said[RR_FORECAST_OUTPUTS] = {0};
     for (size_t k = 0; k < loss->outputs; k++) said[k] = (float)y[k];
     return loss_of(loss, said, truth, 0);
 }

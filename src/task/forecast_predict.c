@@ -38,7 +38,7 @@ rr_status rr_forecast_take(rr_task *task, const rr_text *texts, size_t count) {
         return rr_fail(RR_ERR_INPUT, "%s: there is no column of dates", texts[0].name);
     for (size_t s = 0; s < series->series.count; s++) RR_TRY(check_window(f, series, s));
     RR_TRY(rr_forecast_table_fill(f, &f->taken));
-    f->wanted.first = malloc(series->series.count * sizeof *f->wanted.first);
+    f->wanted.first = malloc((series->series.count + 1) * sizeof *f->wanted.first);
     if (f->wanted.first == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for %zu series", series->series.count);
     f->wanted.count = series->series.count;
     for (size_t s = 0; s < series->series.count; s++) f->wanted.first[s] = (uint32_t)series->begin[s + 1];

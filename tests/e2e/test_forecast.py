@@ -179,6 +179,12 @@ class Forecast(Case):
             self.assertEqual(result.returncode, 2)
             self.assertIn(word, result.stderr)
 
+    def test_benchmarks_need_no_data(self):
+        for config in ("forecast-etth1", "forecast-weather", "forecast-stocks", "starter-pytorch-rnn"):
+            result = run(["bench", "step", os.path.join(SOURCE, "configs", f"{config}.yaml"), "--steps", 3], 2)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertGreater(json.loads(result.stdout.splitlines()[-1])["tokens_per_s"], 0)
+
     @unittest.skipUnless(os.path.exists(os.path.join(DATA, "ett")), "no real data")
     def test_electricity_is_forecast_better_than_by_any_simple_rule(self):
         self.config = os.path.join(SOURCE, "configs", "forecast-etth1.yaml")
