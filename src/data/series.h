@@ -11,7 +11,7 @@ typedef struct rr_series_wish {
                                 else there are no dates, and rows follow each other evenly */
     const char *series_column;  /* which tells series apart; NULL: all rows are one series */
     const char *const *columns; /* [column_count] of numbers, in this order */
-    size_t column_count;        /* 0: all others in which the first value is a number */
+    size_t column_count;        /* 0: all others that have a name and begin with a number */
     char delimiter;             /* 0: a comma */
     bool header;                /* the first line names the columns; else they are "1", "2", ... */
     rr_on_error on_error;       /* of rows that are not read, and of numbers that are missing */

@@ -164,7 +164,7 @@ static rr_status choose_columns(reader *r, const layout *l) {
     for (size_t i = 0; i < r->wish->column_count && columns->count < r->wish->column_count; i++)
         RR_TRY(rr_series_add_name(columns, r->wish->columns[i], strlen(r->wish->columns[i]), &index));
     for (size_t i = 0; i < l->names.count && r->wish->column_count == 0; i++)
-        if (l->numbers[i] && i != r->date && i != r->series)
+        if (l->numbers[i] && i != r->date && i != r->series && l->names.items[i][0] != 0)
             RR_TRY(rr_series_add_name(columns, l->names.items[i], strlen(l->names.items[i]), &index));
     if (columns->count == 0) return rr_fail(RR_ERR_INPUT, "%s:1: no column holds numbers", r->csv.name);
     return RR_OK;

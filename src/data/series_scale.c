@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_KEPT = 1 << 16 }; /* numbers of a linear map that go into a checkpoint's header */
+
 static rr_status copy_names(const rr_series_names *from, rr_series_names *to) {
     size_t index;
     for (size_t i = 0; i < from->count; i++)
@@ -66,7 +68,8 @@ rr_status rr_series_scale_to_json(const rr_series_scale *scale, rr_buffer *out) 
     add_numbers(json, "mean", scale->mean, count);
     add_numbers(json, "std", scale->std, count);
     add_numbers(json, "step", step, 2);
-    if (scale->linear != NULL) add_numbers(json, "linear", scale->linear, scale->linear_count);
+    if (scale->linear != NULL && scale->linear_count <= MOST_KEPT)
+        add_numbers(json, "linear", scale->linear, scale->linear_count);
     char *text = cJSON_PrintUnformatted(json);
     if (text != NULL) rr_buffer_puts(out, text);
     cJSON_free(text);

@@ -13,7 +13,7 @@ typedef struct rr_series_scale {
     double *mean, *std; /* [series, columns] of the training part; 0 and 1 where nothing is standardised */
     rr_date_step step;
     size_t linear_count;
-    double *linear; /* [linear_count] a linear map as a floor to compare with; NULL: none */
+    double *linear; /* [linear_count] a linear map to compare with; NULL: none. A large one is not in the JSON */
 } rr_series_scale;
 
 /** Takes over the names of columns and series, with means 0 and deviations 1. @return RR_ERR_NOMEM */

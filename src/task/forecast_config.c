@@ -197,6 +197,14 @@ static rr_status check_head(const rr_task_setup *setup, const rr_forecast_config
     return RR_OK;
 }
 
+static rr_status check_names(const rr_task_setup *setup, const char *key, const rr_paths *names) {
+    for (size_t i = 0; i < names->count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(names->items[i], names->items[k]) == 0)
+                return rr_config_fail(setup->config, key, "names %s twice", names->items[i]);
+    return RR_OK;
+}
+
 rr_status rr_forecast_check(const rr_task_setup *setup, const rr_forecast_config *config) {
     if (setup->model->tie_weights)
         return rr_config_fail(setup->config, "model.tie_weights", "must be false for forecasts: there are no tokens");
@@ -207,6 +215,9 @@ rr_status rr_forecast_check(const rr_task_setup *setup, const rr_forecast_config
     if (config->window % config->segment != 0)
         return rr_config_fail(setup->config, "task.segment", "must divide task.window (%zu), got %zu", config->window,
                               config->segment);
+    RR_TRY(check_names(setup, "task.inputs", &config->inputs));
+    RR_TRY(check_names(setup, "task.targets", &config->targets));
+    RR_TRY(check_names(setup, "task.time_features", &config->time_features));
     RR_TRY(check_head(setup, config));
     return check_split(setup, config);
 }

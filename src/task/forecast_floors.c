@@ -6,6 +6,8 @@
 #include "task/forecast_score.h"
 #include "task/ridge.h"
 
+enum { LONGEST_WINDOW = 1024 }; /* of the linear map, whose fit takes window^3 */
+
 /* Windows that follow each other row by row, from `first` on. */
 static size_t run_of(const rr_forecast_part *part, size_t first) {
     size_t end = first + 1;
@@ -28,7 +30,7 @@ rr_status rr_forecast_fit_linear(rr_forecaster *f) {
     rr_ridge train = {0}, valid = {0};
     double penalty;
     double *map = NULL;
-    if (f->parts[RR_SPLIT_TRAIN].count == 0) return RR_OK;
+    if (f->parts[RR_SPLIT_TRAIN].count == 0 || window > LONGEST_WINDOW) return RR_OK;
     rr_status status = rr_ridge_create(window, horizon, &train);
     if (status == RR_OK) status = rr_ridge_create(window, horizon, &valid);
     if (status == RR_OK) {

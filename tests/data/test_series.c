@@ -31,7 +31,7 @@ static void refuse(const rr_series_wish *wish, const char *text, const char *mes
 static void columns_of_numbers_are_found(void **state) {
     (void)state;
     rr_series s;
-    read_text(&plain, "x,date,word,y\n1,2000-01-01,a,2\n3,2000-01-02,b,-4.5e1\n", &s);
+    read_text(&plain, "x,,date,word,y\n1,0,2000-01-01,a,2\n3,1,2000-01-02,b,-4.5e1\n", &s);
     assert_int_equal(s.columns.count, 2);
     assert_string_equal(s.columns.items[0], "x");
     assert_string_equal(s.columns.items[1], "y");

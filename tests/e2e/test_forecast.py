@@ -85,6 +85,15 @@ class Forecast(Case):
         result = run(["eval", self.path("rows")])
         self.assertIn("test 75 windows, forecast 2020-02-12 08:00:00 to 2020-02-15 15:00:00", result.stdout)
 
+    def test_parts_may_be_files_of_their_own(self):
+        files = {f"data__{part}": self.write(f"{part}.csv", table(rows, first=first))
+                 for part, first, rows in (("train", 0, 240), ("valid", 240, 80), ("test", 320, 80))}
+        self.train("files", 2, train__max_steps=3, data__split="null", **files, options=["--resume", "never"])
+        result = run(["eval", self.path("files"), "--set", "data.train=null"], 2)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("test 51 windows, forecast 2020-02-13 08:00:00", result.stdout)  # nothing before a file is seen
+        self.assertIn("linear map", result.stdout)  # it is in the checkpoint
+
     def test_predictions_are_those_of_the_evaluation(self):
         """One window as test part: its forecast is what predict says after the rows before it."""
         head = self.write("head.csv", table(394))
@@ -161,6 +170,7 @@ class Forecast(Case):
         refused("data.train", "order.csv:9:", "dates must grow", data__train=self.write("order.csv", "\n".join(lines)))
         refused("no column \"z\"; there are: date, a, b, c", task__inputs="[a, z]")
         refused("task.targets", "\"z\"", task__targets="[z]")
+        refused("task.inputs", "names a twice", task__inputs="[a, a]")
         refused("task.split_rows", "wants 401 rows", data__split="null", task__split_rows="[200, 100, 101]")
         refused("task.split_rows", "only one of", task__split_rows="[200, 100, 100]")
         refused("task.split_dates", "\"soon\" is no date", data__split="null", task__split_dates="[soon, later]")
