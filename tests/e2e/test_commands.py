@@ -1,5 +1,6 @@
 """The commands as a user meets them, with right and wrong input."""
 
+import datetime
 import json
 import os
 import subprocess
@@ -68,6 +69,9 @@ class Commands(Case):
         texts = {"classify": self.write("labelled.txt", "".join(f"{'long' if len(word) > 6 else 'short'}\t{word}\n" for word in words)),
                  "tag": self.write("tagged.txt", "".join(
                      f"1\t{word}\t_\t{'LONG' if len(word) > 6 else 'SHORT'}" + 6 * "\t_" + "\n\n" for word in words))}
+        start = datetime.datetime(2020, 1, 1)
+        texts["forecast"] = texts["starter"] = self.write("series.csv", "symbol,date,temp_max,temp_min,price\n" + "".join(
+            f"A,{start + datetime.timedelta(hours=i)},{1 + i % 24},{1 + i % 7},{1 + i % 5}\n" for i in range(14400)))
         for name in sorted(os.listdir(os.path.join(source, "configs"))):
             if not name.endswith(".yaml"):
                 continue
