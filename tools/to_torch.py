@@ -162,8 +162,8 @@ def load(path):
     """The model of a checkpoint, in eval mode. Also has .config and .vocab (dictionaries), .step, and .verified."""
     verified = verify(path)
     weights, metadata = read(path)
-    if "config" not in metadata or "embedding.weight" not in weights:
-        raise ValueError(f"{path}: is not a checkpoint of a ringrnn model with an embedding")
+    if "config" not in metadata:
+        raise ValueError(f"{path}: is not a checkpoint of ringrnn")
     config = yaml.safe_load(metadata["config"])
     if config["task"]["type"] != "lm":
         raise ValueError(f"{path}: is a model for task {config['task']['type']}; only language models become a module here, "

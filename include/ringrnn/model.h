@@ -64,18 +64,11 @@ typedef struct rr_prediction {
     void *ctx;
 } rr_prediction;
 
+/** Whether what it predicts of is a whole file: then `texts` is one file, and emit gets a file (forecasts: CSV). */
+int rr_model_reads_file(const rr_model *model);
+
 /** @return RR_ERR_INPUT if a text is not UTF-8, where characters are tokens */
 rr_status rr_model_predict(rr_model *model, const rr_prediction *wanted);
-
-/** Whether the model says something of a whole file (a forecaster: of series) instead of each of its lines. */
-int rr_model_reads_files(const rr_model *model);
-
-/**
- * What the model says of a file's text: a forecaster continues each series of a CSV file, as CSV. emit gets it once.
- * @return RR_ERR_INPUT `name:line: ...`
- */
-rr_status rr_model_predict_file(rr_model *model, const char *name, const char *text, size_t length,
-                                void (*emit)(void *ctx, const char *text, size_t length), void *ctx);
 
 #ifdef __cplusplus
 }

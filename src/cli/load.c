@@ -13,7 +13,10 @@ rr_status rr_load(const rr_cli_arguments *arguments, rr_load_what what, rr_loade
     if (status != RR_OK || what == RR_LOAD_CONFIG) return status;
     rr_task_setup setup = rr_settings_task(&out->settings, out->config);
     setup.need_train = setup.need_eval = true;
-    if (what == RR_LOAD_SIZES && out->settings.data.train.count == 0) setup.synthetic_steps = 1;
+    if (what == RR_LOAD_SIZES && out->settings.data.train.count == 0) {
+        setup.synthetic_steps = 1;
+        out->settings.train.patience = 0; /* there is nothing to validate on */
+    }
     RR_TRY(rr_tasks[out->settings.task.type]->create(&setup, &out->task));
     return rr_settings_check_task(&out->settings, out->config, out->task);
 }

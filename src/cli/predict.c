@@ -64,24 +64,27 @@ static rr_status predict_all(rr_model *model, FILE *file, lines *batch) {
     return status;
 }
 
-static void print_all(void *ctx, const char *text, size_t length) {
-    (void)ctx;
-    fwrite(text, 1, length, stdout);
+static void print_file(void *ctx, size_t index, const char *text) {
+    (void)ctx, (void)index;
+    fputs(text, stdout);
 }
 
+/* Of models whose input is a whole file. */
 static rr_status predict_file(rr_model *model, FILE *file, const char *name) {
     rr_buffer text = {0};
-    char part[65536];
-    size_t got;
-    while ((got = fread(part, 1, sizeof part, file)) > 0) rr_buffer_append(&text, part, got);
+    char bytes[1 << 16];
+    for (size_t got; (got = fread(bytes, 1, sizeof bytes, file)) > 0;) rr_buffer_append(&text, bytes, got);
     rr_status status = RR_OK;
+    const char *whole = rr_buffer_text(&text);
     if (ferror(file)) status = rr_fail(RR_ERR_INPUT, "%s: cannot be read: %s", name, strerror(errno));
     if (text.failed) status = rr_fail(RR_ERR_NOMEM, "no memory for %s", name);
     if (status == RR_OK)
-        status = rr_model_predict_file(model, name, rr_buffer_text(&text), text.length, print_all, NULL);
-    rr_buffer_free(&text);
+        status = rr_model_predict(
+            model,
+            &(rr_prediction){.texts = &whole, .lengths = &text.length, .names = &name, .count = 1, .emit = print_file});
     if (status == RR_OK && fflush(stdout) != 0)
         status = rr_fail(RR_ERR_RUNTIME, "standard output: %s", strerror(errno));
+    rr_buffer_free(&text);
     return status;
 }
 
@@ -102,10 +105,9 @@ static rr_status predict(int argc, char **argv) {
         batch->source = standard ? "standard input" : path;
         status = rr_model_open(arguments.operands[0], &model);
     }
-    if (status == RR_OK && rr_model_reads_files(model))
-        status = predict_file(model, file, batch->source);
-    else if (status == RR_OK)
-        status = predict_all(model, file, batch);
+    if (status == RR_OK)
+        status =
+            rr_model_reads_file(model) ? predict_file(model, file, batch->source) : predict_all(model, file, batch);
     rr_model_close(model);
     free(batch);
     if (!standard) fclose(file);
@@ -121,10 +123,10 @@ static rr_status run(int argc, char **argv) {
 const rr_command rr_command_predict = {
     .name = "predict",
     .arguments = "CKPT [FILE|-]",
-    .help = "what a model says of each line of a file, or of standard input",
+    .help = "what a model says of each line of a file, or of standard input; forecasts of a file of time series",
     .details =
-        "Of a forecaster, whose file is CSV as in training: the steps that follow each series, as CSV. Of others:\n"
-        "a JSON object a line, in the order of the input. Of a language model: tokens, nll (nats, of the whole line),\n"
-        "loss (nats a token) and ppl; every line is a text by itself. Lines are computed many at a time.\n",
+        "A JSON object a line, in the order of the input. Of a language model: tokens, nll (nats, of the whole line),\n"
+        "loss (nats a token) and ppl; every line is a text by itself. Lines are computed many at a time.\n"
+        "Of a forecaster: the file is CSV like that of the training, and so is what follows its last row.\n",
     .run = run,
 };

@@ -1,62 +1,77 @@
-/* Time series from CSV files with dates: one series, several columns, or several series in one file. */
+/* Time series from CSV: a date, numbers, and where several series stand in one file, the name of each row's series. */
 #ifndef RR_DATA_SERIES_H
 #define RR_DATA_SERIES_H
 
-#include "base/buffer.h"
-#include "config/schema.h"
-#include "data/corpus.h"
 #include "data/dates.h"
 #include "data/records.h"
 
-typedef struct rr_series_options {
-    const char *date_column;   /* NULL: the first */
-    const char *series_column; /* tells series apart; NULL: there is one */
-    rr_paths columns;          /* to read; count 0: all that hold a number in the first record */
-    char delimiter;            /* 0: a comma */
-    rr_on_error on_error;      /* of what is no number: skip makes it a missing value */
-} rr_series_options;
+/** What is to be read. */
+typedef struct rr_series_wish {
+    const char *date_column; /* NULL: one named date, time, timestamp or the like; else the first, if dates stand there;
+                                else there are no dates, and rows follow each other evenly */
+    const char *series_column;  /* which tells series apart; NULL: all rows are one series */
+    const char *const *columns; /* [column_count] of numbers, in this order */
+    size_t column_count;        /* 0: all others that have a name and begin with a number */
+    char delimiter;             /* 0: a comma */
+    bool header;                /* the first line names the columns; else they are "1", "2", ... */
+    rr_on_error on_error;       /* of rows that are not read, and of numbers that are missing */
+} rr_series_wish;
 
+/** Strings that belong to a table. */
+typedef struct rr_series_names {
+    char **items; /* [count] */
+    size_t count;
+} rr_series_names;
+
+/** One row of a file. */
+typedef struct rr_series_row {
+    int64_t time; /* seconds since 1970; without dates the number of the row within its series */
+    uint32_t series, file;
+    uint64_t line;
+} rr_series_row;
+
+/** Rows, series after series, each in order of time. Zero-initialise; free with rr_series_free. */
 typedef struct rr_series {
-    char *name;          /* "" where there is one */
-    size_t first, count; /* rows of the table */
+    rr_series_names columns, series, files; /* one series without a name where no column tells them apart */
+    char *date_name;                        /* of its column; NULL: without dates */
+    rr_date_style style;                    /* of the first date */
+    rr_series_row *rows;                    /* [count] */
+    double *values;                         /* [count, columns.count]; NAN: missing */
+    size_t count, capacity;
+    size_t *begin;           /* [series.count + 1] first row of each series */
+    size_t missing, skipped; /* numbers that are missing; rows that were left out */
+    rr_buffer first_bad;     /* what was wrong with the first of them: `file:line: ...` */
 } rr_series;
 
-/** Zero-initialise; free with rr_series_table_free. Rows of a series stand together, in rising time. */
-typedef struct rr_series_table {
-    char **columns; /* [column_count] names */
-    size_t column_count, rows, capacity;
-    double *values;  /* [rows, column_count]; NAN where one is missing */
-    int64_t *times;  /* [rows] seconds */
-    uint8_t *parts;  /* [rows] rr_split */
-    uint32_t *owner; /* [rows] index of the series */
-    uint64_t *lines; /* [rows] of their file */
-    uint32_t *files; /* [rows] */
-    rr_series *series;
-    size_t series_count;
-    rr_records names;  /* of the files, for errors, and what was wrong with values that were left out */
-    size_t missing;    /* values that are missing */
-    rr_date_step step; /* between most rows */
-    size_t irregular;  /* rows that do not follow their neighbour by one step */
-    rr_buffer first_irregular;
-} rr_series_table;
+/** How regular the dates are. */
+typedef struct rr_series_steps {
+    rr_date_step step; /* the most frequent */
+    size_t others;     /* steps that differ from it */
+    size_t first;      /* the row behind the first of them */
+} rr_series_steps;
 
-/** Adds the rows of a file to a part. @return RR_ERR_INPUT `path:line: ...`, RR_ERR_NOMEM */
-rr_status rr_series_read(const rr_series_options *options, const char *path, rr_split part, rr_series_table *table);
+/**
+ * Reads files one after the other. Empty, NaN, NA, null and the like are missing numbers.
+ * @return RR_ERR_INPUT `file:line: ...`: a column that is not there; dates that do not grow within a series; and, with
+ * RR_ON_ERROR_STOP, a row with too few columns, a date or number that is none, or is missing. RR_ERR_NOMEM
+ */
+rr_status rr_series_read(const rr_series_wish *wish, const char *const *paths, size_t path_count, rr_series *out);
 
-/** The same of a text in memory, which is changed. */
-rr_status rr_series_parse(const rr_series_options *options, const char *name, char *text, size_t length, rr_split part,
-                          rr_series_table *table);
+/** The same from one text in memory. */
+rr_status rr_series_parse(const rr_series_wish *wish, const char *name, const char *text, size_t length,
+                          rr_series *out);
+void rr_series_free(rr_series *series);
 
-/** After the last file: puts the rows of each series together, and looks at their times. @return RR_ERR_INPUT where a
- * series goes back in time, or has a date twice */
-rr_status rr_series_finish(rr_series_table *table);
+rr_series_steps rr_series_find_steps(const rr_series *series);
 
-/** The index of a column, or column_count. */
-size_t rr_series_column(const rr_series_table *table, const char *name);
+/** The number of a name, or names->count. */
+size_t rr_series_find(const rr_series_names *names, const char *name);
 
-/** `path:line` of a row. */
-void rr_series_place(const rr_series_table *table, size_t row, rr_buffer *out);
+/** Adds a name and returns its number in *index. @return RR_ERR_NOMEM */
+rr_status rr_series_add_name(rr_series_names *names, const char *name, size_t length, size_t *index);
+void rr_series_free_names(rr_series_names *names);
 
-void rr_series_table_free(rr_series_table *table);
+/** `file:line` of a row. */
+void rr_series_place(const rr_series *series, size_t row, rr_buffer *out);
 
 #endif

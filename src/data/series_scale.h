@@ -1,5 +1,4 @@
-/* Mean and standard deviation of the columns of series, and what else a forecaster's checkpoint must know of its data.
- */
+/* What a forecaster keeps of the series it was trained on: columns, means and standard deviations, the step of time. */
 #ifndef RR_DATA_SERIES_SCALE_H
 #define RR_DATA_SERIES_SCALE_H
 
@@ -7,22 +6,28 @@
 
 /** Zero-initialise; free with rr_series_scale_free. */
 typedef struct rr_series_scale {
-    size_t column_count, series_count;
-    char **columns, **series;                 /* names */
-    double *mean, *deviation;                 /* [series, columns] of the values */
-    double *changes_mean, *changes_deviation; /* the same of the values that the network sees (differences ...) */
+    rr_series_names columns; /* of numbers; the first `inputs` of them are inputs */
+    rr_series_names series;
+    size_t inputs, target_count;
+    size_t *targets;    /* [target_count] columns */
+    double *mean, *std; /* [series, columns] of the training part; 0 and 1 where nothing is standardised */
     rr_date_step step;
+    size_t linear_count;
+    double *linear; /* [linear_count] a linear map to compare with; NULL: none. A large one is not in the JSON */
 } rr_series_scale;
 
-/** Of the rows of the training part of values and changes [rows, columns], missing values left out; a deviation of 0
- * becomes 1. @return RR_ERR_NOMEM; RR_ERR_INPUT if a column has no value there */
-rr_status rr_series_scale_fit(const rr_series_table *table, const double *changes, rr_series_scale *out);
+/** Takes over the names of columns and series, with means 0 and deviations 1. @return RR_ERR_NOMEM */
+rr_status rr_series_scale_start(rr_series_scale *scale, const rr_series *series, size_t inputs);
 
-/** The index of a series, or series_count. */
-size_t rr_series_scale_find(const rr_series_scale *scale, const char *series);
+/**
+ * Means and standard deviations (of the population) of columns within rows [begin, end) of a series; what is NAN does
+ * not count. A column that never changes gets the deviation 1.
+ * @param[in] values  [.., columns]
+ */
+void rr_series_scale_fit(rr_series_scale *scale, size_t series, const double *values, size_t begin, size_t end);
 
 rr_status rr_series_scale_to_json(const rr_series_scale *scale, rr_buffer *out);
-/** @return RR_ERR_INPUT, RR_ERR_NOMEM; what was made stays to be freed */
+/** @return RR_ERR_INPUT, RR_ERR_NOMEM */
 rr_status rr_series_scale_from_json(const char *text, rr_series_scale *out);
 void rr_series_scale_free(rr_series_scale *scale);
 

@@ -112,6 +112,8 @@ rr_status rr_model_score(rr_model *model, const char *text, size_t length, doubl
     return ops->score(model->task, text, length, nll, tokens);
 }
 
+int rr_model_reads_file(const rr_model *model) { return model->task->ops->whole_file; }
+
 rr_status rr_model_predict(rr_model *model, const rr_prediction *wanted) {
     const rr_task_ops *ops = model->task->ops;
     rr_status status = RR_OK;
@@ -131,20 +133,5 @@ rr_status rr_model_predict(rr_model *model, const rr_prediction *wanted) {
     }
     free(texts);
     free(lines);
-    return status;
-}
-
-int rr_model_reads_files(const rr_model *model) { return model->task->ops->predict_file != NULL; }
-
-rr_status rr_model_predict_file(rr_model *model, const char *name, const char *text, size_t length,
-                                void (*emit)(void *ctx, const char *text, size_t length), void *ctx) {
-    const rr_task_ops *ops = model->task->ops;
-    rr_buffer out = {0};
-    if (ops->predict_file == NULL)
-        return rr_fail(RR_ERR_INPUT, "a model for task %s says nothing of a file as a whole", ops->name);
-    rr_status status = plan(model, PREDICTED_ROWS);
-    if (status == RR_OK) status = ops->predict_file(model->task, &(rr_text){text, length, name}, &out);
-    if (status == RR_OK) emit(ctx, rr_buffer_text(&out), out.length);
-    rr_buffer_free(&out);
     return status;
 }

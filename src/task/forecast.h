@@ -1,4 +1,4 @@
-/* Forecasts of time series: a window of past values to the values of some steps ahead, all at once. */
+/* Forecasts of time series: a window of the past through recurrent layers, and all steps of the horizon at once. */
 #ifndef RR_TASK_FORECAST_H
 #define RR_TASK_FORECAST_H
 

@@ -1,72 +1,81 @@
-/* Losses of a forecaster, and what its numbers mean. */
+#include "task/forecast_loss.h"
+
 #include <math.h>
 
-#include "task/forecast_model.h"
+#include "math/pointwise.h"
 
-enum { LIMIT = 15 }; /* of a log variance */
+#define LEAST_LOG_VARIANCE (-14.0F) /* a variance of 1e-6, as GaussianNLLLoss(eps=1e-6) */
 
-/* Gaussian negative log-likelihood of y; out: mean, log variance. */
-static double gaussian(const float *out, double y, float scale, float *dout) {
-    static const double log_two_pi = 1.8378770664093453;
-    double mean = (double)out[0], free_log = (double)out[1];
-    double log_variance = free_log > LIMIT ? LIMIT : free_log < -LIMIT ? -LIMIT : free_log;
-    double error = y - mean, weighted = error * error * exp(-log_variance);
-    if (dout != NULL) {
-        dout[0] = (float)((double)scale * -error * exp(-log_variance));
-        dout[1] = log_variance == free_log ? (float)((double)scale * 0.5 * (1 - weighted)) : 0;
-    }
-    return 0.5 * (log_two_pi + log_variance + weighted);
+static double squared(float *y, float truth, float scale) {
+    float off = *y - truth;
+    if (scale != 0) *y = scale * 2 * off;
+    return (double)off * (double)off;
 }
 
-/* Pinball loss (Koenker & Bassett 1978), the mean over quantiles. */
-static double pinball(const rr_floats *quantiles, const float *out, double y, float scale, float *dout) {
-    double loss = 0, count = (double)quantiles->count;
-    for (size_t k = 0; k < quantiles->count; k++) {
-        double q = quantiles->values[k], error = y - (double)out[k];
-        loss += (error > 0 ? q : q - 1) * error / count;
-        if (dout != NULL) dout[k] = (float)((double)scale * (error > 0 ? -q : error < 0 ? 1 - q : 0) / count);
-    }
-    return loss;
+static double absolute(float *y, float truth, float scale) {
+    float off = *y - truth;
+    if (scale != 0) *y = off > 0 ? scale : off < 0 ? -scale : 0;
+    return fabs((double)off);
 }
 
-static double point(bool absolute, const float *out, double y, float scale, float *dout) {
-    double error = (double)out[0] - y;
-    if (dout != NULL) dout[0] = (float)((double)scale * (absolute ? (error > 0) - (error < 0) : 2 * error));
-    return absolute ? fabs(error) : error * error;
+/* (log v + (mean - truth)^2 / v) / 2 with y = [mean, log v] */
+static double gaussian(float *y, float truth, float scale) {
+    bool clamped = y[1] < LEAST_LOG_VARIANCE;
+    float log_variance = clamped ? LEAST_LOG_VARIANCE : y[1], precision = -log_variance, off = y[0] - truth;
+    rr_exp(1, &precision, &precision);
+    float weighted = off * off * precision;
+    if (scale != 0) {
+        y[0] = scale * off * precision;
+        y[1] = clamped ? 0 : scale * 0.5F * (1 - weighted);
+    }
+    return 0.5 * ((double)log_variance + (double)weighted);
 }
 
-void rr_forecast_loss(rr_forecast *f, const rr_forecast_example *examples, size_t rows, float scale) {
-    size_t columns = f->table.column_count, horizon = f->config.horizon;
-    for (size_t i = 0; i < rows; i++) {
-        f->loss[i] = 0;
-        for (size_t output = 0; output < f->outputs; output++) {
-            const float *target = f->z + examples[i].row * columns + rr_forecast_column(f, &examples[i], output);
-            for (size_t h = 0; h < horizon; h++) {
-                size_t at = ((i * f->outputs + output) * horizon + h) * f->kinds;
-                double y = (double)target[h * columns];
-                float *dout = scale != 0 ? f->dout + at : NULL;
-                if (f->config.head == RR_FORECAST_GAUSSIAN)
-                    f->loss[i] += gaussian(f->out + at, y, scale, dout);
-                else if (f->config.head == RR_FORECAST_QUANTILE)
-                    f->loss[i] += pinball(&f->config.quantiles, f->out + at, y, scale, dout);
-                else
-                    f->loss[i] += point(f->config.loss == 1, f->out + at, y, scale, dout);
-            }
-        }
+/* max(q (truth - y), (q - 1) (truth - y)), mean over quantiles */
+static double pinball(const rr_forecast_loss *loss, float *y, float truth, float scale) {
+    double sum = 0;
+    for (size_t k = 0; k < loss->outputs; k++) {
+        float q = (float)loss->quantiles[k], off = truth - y[k];
+        sum += (double)(off > 0 ? q * off : (q - 1) * off);
+        if (scale != 0) y[k] = scale / (float)loss->outputs * (off > 0 ? -q : off < 0 ? 1 - q : 0);
     }
+    return sum / (double)loss->outputs;
 }
 
-void rr_forecast_values(const rr_forecast *f, const rr_forecast_example *example, size_t i, size_t output, size_t kind,
-                        double *values) {
-    size_t column = rr_forecast_column(f, example, output), horizon = f->config.horizon;
-    size_t cell = rr_forecast_cell(f, example->row - 1, column);
-    const float *out = f->out + (i * f->outputs + output) * horizon * f->kinds + kind;
-    double last = f->table.values[(example->row - 1) * f->table.column_count + column];
-    for (size_t h = 0; h < horizon; h++) {
-        double change = (double)out[h * f->kinds] * f->scale.changes_deviation[cell] + f->scale.changes_mean[cell];
-        if (f->config.change == RR_CHANGE_NONE)
-            values[h] = change;
-        else
-            values[h] = last = f->config.change == RR_CHANGE_DIFFERENCE ? last + change : last * exp(change);
-    }
+static double loss_of(const rr_forecast_loss *loss, float *y, float truth, float scale) {
+    if (loss->head == RR_HEAD_GAUSSIAN) return gaussian(y, truth, scale);
+    if (loss->head == RR_HEAD_QUANTILE) return pinball(loss, y, truth, scale);
+    return loss->point == RR_LOSS_MAE ? absolute(y, truth, scale) : squared(y, truth, scale);
+}
+
+double rr_forecast_loss_run(const rr_forecast_loss *loss, size_t count, float *y, const float *truth, float scale) {
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) sum += loss_of(loss, y + i * loss->outputs, truth[i], scale);
+    return sum;
+}
+
+double rr_forecast_loss_of(const rr_forecast_loss *loss, const double *y, float truth) {
+    float said[RR_FORECAST_OUTPUTS] = {0};
+    for (size_t k = 0; k < loss->outputs; k++) said[k] = (float)y[k];
+    return loss_of(loss, said, truth, 0);
+}
+
+size_t rr_forecast_middle(const rr_forecast_loss *loss) {
+    size_t best = 0;
+    for (size_t k = 1; k < loss->outputs && loss->head == RR_HEAD_QUANTILE; k++)
+        if (fabs(loss->quantiles[k] - 0.5) < fabs(loss->quantiles[best] - 0.5)) best = k;
+    return best;
+}
+
+void rr_forecast_interval(const rr_forecast_loss *loss, const double *y, double *low, double *high) {
+    *low = y[0];
+    *high = y[loss->outputs - 1];
+    if (loss->head != RR_HEAD_GAUSSIAN) return;
+    double half = 1.6448536269514722 * exp(0.5 * y[1]); /* the 95 % quantile of the normal distribution */
+    *low = y[0] - half;
+    *high = y[0] + half;
+}
+
+double rr_forecast_interval_share(const rr_forecast_loss *loss) {
+    return loss->head == RR_HEAD_GAUSSIAN ? 0.9 : loss->quantiles[loss->outputs - 1] - loss->quantiles[0];
 }

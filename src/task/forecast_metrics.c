@@ -1,180 +1,120 @@
-/*
- * Metrics of a forecaster. An evaluation keeps the forecasts themselves, so that any metric can be made of them:
- * mse and mae in units of each column's standard deviation in the training part; rmse, mae, mape, and rse and corr (Lai
- * et al. 2018) of the values.
- */
+/* Metrics of a forecaster. The outcome of a window is what was forecast, so that all follows from it on one rank. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "task/forecast_model.h"
+#include "task/forecast_score.h"
 
-/* Of a window: its part and number, loss, values within the outer quantiles (or 80 % of the normal distribution), and
- * the forecasts [outputs, horizon]. */
-enum { SPLIT, NUMBER, LOSS, INSIDE, VALUES };
+size_t rr_forecast_outcome_size(const rr_task *task) { return rr_forecast_size((const rr_forecaster *)task); }
 
-static const double NORMAL_80 = 1.2815515655446004; /* standard deviations that hold 80 % */
-
-size_t rr_forecast_outcome_size(const rr_task *task) {
-    const rr_forecast *f = (const rr_forecast *)task;
-    return VALUES + f->outputs * f->config.horizon;
-}
-
-static const double *truth(const rr_forecast *f, const rr_forecast_example *e, size_t output, size_t h) {
-    return &f->table.values[(e->row + h) * f->table.column_count + rr_forecast_column(f, e, output)];
-}
-
-/* Whether what happened lies within the interval that the head gives, in units of f->z. */
-static bool inside(const rr_forecast *f, const rr_forecast_example *e, size_t i, size_t output, size_t h) {
-    const float *out = f->out + ((i * f->outputs + output) * f->config.horizon + h) * f->kinds;
-    double y = (double)f->z[(e->row + h) * f->table.column_count + rr_forecast_column(f, e, output)];
-    if (f->config.head == RR_FORECAST_GAUSSIAN)
-        return fabs(y - (double)out[0]) <= NORMAL_80 * exp(0.5 * (double)out[1]);
-    return y >= (double)out[0] && y <= (double)out[f->kinds - 1];
+void rr_forecast_run(rr_forecaster *f, const rr_forecast_part *part, size_t begin, size_t end, const rr_hooks *hooks,
+                     double *out) {
+    size_t each = rr_forecast_size(f) / f->groups;
+    for (size_t first = begin; first < end; first += f->micro_rows) {
+        size_t rows = end - first < f->micro_rows ? end - first : f->micro_rows;
+        rr_sequence sequence;
+        for (size_t i = 0; i < rows; i++) f->batch.ids[i] = (uint32_t)(first + i);
+        rr_forecast_forward(f, part, rows, 0, false, NULL, hooks, &sequence);
+        for (size_t i = 0; i < rows * each; i++) out[(first - begin) * each + i] = (double)f->y[i];
+    }
 }
 
 rr_status rr_forecast_evaluate(rr_task *task, rr_split split, size_t begin, size_t end, const rr_hooks *hooks,
                                double *outcomes) {
-    rr_forecast *f = (rr_forecast *)task;
-    const rr_forecast_set *set = &f->sets[split];
-    size_t width = rr_forecast_outcome_size(task), horizon = f->config.horizon;
-    for (size_t first = begin; first < end; first += f->micro_rows) {
-        size_t rows = end - first < f->micro_rows ? end - first : f->micro_rows;
-        const rr_forecast_example *examples = set->items + first;
-        rr_sequence sequence;
-        rr_forecast_forward(f, examples, rows, 0, NULL, hooks, &sequence);
-        rr_forecast_loss(f, examples, rows, 0);
-        for (size_t i = 0; i < rows; i++) {
-            double *outcome = outcomes + (first + i - begin) * width;
-            outcome[SPLIT] = split;
-            outcome[NUMBER] = (double)(first + i);
-            outcome[LOSS] = f->loss[i];
-            outcome[INSIDE] = 0;
-            for (size_t output = 0; output < f->outputs; output++) {
-                rr_forecast_values(f, &examples[i], i, output, f->point, outcome + VALUES + output * horizon);
-                for (size_t h = 0; h < horizon && f->config.head != RR_FORECAST_POINT; h++)
-                    outcome[INSIDE] += inside(f, &examples[i], i, output, h);
-            }
-        }
-    }
+    rr_forecaster *f = (rr_forecaster *)task;
+    f->evaluated = &f->parts[split];
+    rr_forecast_run(f, f->evaluated, begin * f->groups, end * f->groups, hooks, outcomes);
     return RR_OK;
 }
 
-/* Sums over forecasts of some steps ahead. */
-typedef struct sums {
-    double count, squares, absolute;                 /* standardised */
-    double raw_squares, raw_absolute, ratio, ratios; /* of the values; ratio: |error| / |truth| where that is not 0 */
-} sums;
+/* What is summed of all windows. */
+typedef struct totals {
+    rr_scores scores;
+    double loss, inside, count; /* inside: truths within the interval */
+} totals;
 
-static void add(sums *s, double said, double true_value, double deviation) {
-    double error = said - true_value;
-    s->count++;
-    s->squares += error / deviation * (error / deviation);
-    s->absolute += fabs(error / deviation);
-    s->raw_squares += error * error;
-    s->raw_absolute += fabs(error);
-    if (true_value == 0) return;
-    s->ratio += fabs(error / true_value);
-    s->ratios++;
-}
-
-/* Of one column: for its correlation, and the spread of what happened. */
-typedef struct moments {
-    double count, x, y, xx, yy, xy;
-} moments;
-
-static void correlate(moments *m, double x, double y) {
-    m->count++;
-    m->x += x;
-    m->y += y;
-    m->xx += x * x;
-    m->yy += y * y;
-    m->xy += x * y;
-}
-
-/* Adds all forecasts; of one step ahead, or of all (h = horizon). columns [table columns] may be NULL. */
-static sums collect(const rr_forecast *f, const double *outcomes, size_t units, size_t only, moments *columns) {
-    size_t width = rr_forecast_outcome_size(&f->base), horizon = f->config.horizon;
-    sums s = {0};
-    for (size_t unit = 0; unit < units; unit++) {
-        const double *outcome = outcomes + unit * width;
-        const rr_forecast_example *e = &f->sets[(size_t)outcome[SPLIT]].items[(size_t)outcome[NUMBER]];
-        for (size_t output = 0; output < f->outputs; output++) {
-            size_t column = rr_forecast_column(f, e, output);
-            double deviation = f->scale.deviation[rr_forecast_cell(f, e->row, column)];
-            for (size_t h = only < horizon ? only : 0; h < horizon && (only == horizon || h == only); h++) {
-                double said = outcome[VALUES + output * horizon + h], value = *truth(f, e, output, h);
-                add(&s, said, value, deviation);
-                if (columns != NULL) correlate(&columns[column], said, value);
-            }
-        }
+/* One target of a window; room: [2, horizon]. */
+static void add_target(const rr_forecaster *f, const rr_forecast_part *part, size_t window, size_t target,
+                       const double *said, double *room, totals *out) {
+    size_t horizon = f->config.horizon, outputs = f->loss.outputs, middle = rr_forecast_middle(&f->loss);
+    size_t width = part->table->series.columns.count;
+    const float *truth = part->table->z + part->first[window] * width + f->scale.targets[target];
+    for (size_t h = 0; h < horizon; h++) {
+        double low, high;
+        out->loss += rr_forecast_loss_of(&f->loss, said + h * outputs, truth[h * width]);
+        rr_forecast_interval(&f->loss, said + h * outputs, &low, &high);
+        out->inside += (double)truth[h * width] >= low && (double)truth[h * width] <= high;
+        out->count++;
+        room[h] = said[h * outputs + middle];
     }
-    return s;
+    rr_forecast_to_file(f, part, window, target, room, room + horizon);
+    rr_scores_add(&out->scores, f, part, window, target, room, room + horizon);
 }
 
-/* Root of the squared errors over that of the mean of what happened; and the mean correlation of the columns. */
-static void relative(const rr_forecast *f, const sums *s, const moments *columns, double *rse, double *corr) {
-    double spread = 0, correlation = 0, count = 0, all = 0, sum = 0;
-    for (size_t c = 0; c < f->table.column_count; c++) {
-        const moments *m = &columns[c];
-        all += m->count;
-        sum += m->y;
-        double x = m->xx - m->x * m->x / m->count, y = m->yy - m->y * m->y / m->count;
-        if (!(m->count > 0 && x > 0 && y > 0)) continue;
-        correlation += (m->xy - m->x * m->y / m->count) / sqrt(x * y);
-        count++;
-    }
-    for (size_t c = 0; c < f->table.column_count; c++)
-        if (columns[c].count > 0)
-            spread += columns[c].yy - 2 * columns[c].y * sum / all + columns[c].count * (sum / all) * (sum / all);
-    *rse = sqrt(s->raw_squares) / sqrt(spread);
-    *corr = correlation / count;
+static rr_status add_up(const rr_forecaster *f, const double *outcomes, size_t units, totals *out) {
+    const rr_forecast_part *part = f->evaluated;
+    size_t each = f->config.horizon * f->loss.outputs;
+    *out = (totals){.loss = 0};
+    double *room = malloc(2 * f->config.horizon * sizeof *room);
+    rr_status status = room != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for a forecast");
+    if (status == RR_OK) status = rr_scores_create(f, &out->scores);
+    for (size_t w = 0; w < units && status == RR_OK; w++)
+        for (size_t c = 0; c < f->scale.target_count; c++)
+            add_target(f, part, w, c, outcomes + (w * f->scale.target_count + c) * each, room, out);
+    free(room);
+    return status;
 }
 
 size_t rr_forecast_metrics(const rr_task *task, const double *outcomes, size_t units, rr_metric out[RR_TASK_METRICS]) {
-    const rr_forecast *f = (const rr_forecast *)task;
-    moments *columns = calloc(f->table.column_count + 1, sizeof *columns);
-    double loss = 0, within = 0, rse = NAN, corr = NAN;
-    size_t width = rr_forecast_outcome_size(task), used = 0;
-    sums s = collect(f, outcomes, units, f->config.horizon, columns);
-    for (size_t unit = 0; unit < units; unit++) {
-        loss += outcomes[unit * width + LOSS];
-        within += outcomes[unit * width + INSIDE];
-    }
-    if (columns != NULL) relative(f, &s, columns, &rse, &corr);
-    free(columns);
-    out[used++] = (rr_metric){"loss", loss / s.count};
-    out[used++] = (rr_metric){"mse", s.squares / s.count};
-    out[used++] = (rr_metric){"mae", s.absolute / s.count};
-    out[used++] = (rr_metric){"raw_rmse", sqrt(s.raw_squares / s.count)};
-    out[used++] = (rr_metric){"raw_mse", s.raw_squares / s.count};
-    out[used++] = (rr_metric){"raw_mae", s.raw_absolute / s.count};
-    out[used++] = (rr_metric){"mape", 100 * s.ratio / s.ratios};
-    out[used++] = (rr_metric){"rse", rse};
-    out[used++] = (rr_metric){"corr", corr};
-    if (f->config.head != RR_FORECAST_POINT) out[used++] = (rr_metric){"coverage", within / s.count};
-    return used;
+    const rr_forecaster *f = (const rr_forecaster *)task;
+    totals all;
+    rr_score score = {.mse = NAN};
+    if (add_up(f, outcomes, units, &all) == RR_OK)
+        score = rr_scores_of(&all.scores, all.scores.targets, all.scores.horizon);
+    const rr_metric metrics[] = {{"loss", all.loss / all.count},
+                                 {"mse", score.mse},
+                                 {"mae", score.mae},
+                                 {"raw_mse", score.raw_mse},
+                                 {"rmse", score.rmse},
+                                 {"raw_mae", score.raw_mae},
+                                 {"mape", score.mape},
+                                 {"rse", score.rse},
+                                 {"corr", score.corr},
+                                 {"coverage", all.inside / all.count}};
+    size_t count = sizeof metrics / sizeof *metrics;
+    if (f->loss.head == RR_HEAD_POINT) count--; /* it has no interval */
+    memcpy(out, metrics, count * sizeof *metrics);
+    rr_scores_free(&all.scores);
+    return count;
+}
+
+static void put_row(rr_buffer *out, const char *name, const rr_score *s) {
+    rr_buffer_printf(out, "%-24.24s %9.4f %9.4f %12.5g %12.5g %9.2f\n", name, s->mse, s->mae, s->rmse, s->raw_mae,
+                     s->mape);
 }
 
 void rr_forecast_report(const rr_task *task, const double *outcomes, size_t units, rr_buffer *out) {
-    const rr_forecast *f = (const rr_forecast *)task;
-    size_t horizon = f->config.horizon, shown = 24, each = (horizon + shown - 1) / shown;
-    moments *columns = calloc(f->table.column_count + 1, sizeof *columns);
-    rr_buffer_printf(out, "%6s %10s %10s %12s %12s %10s %8s %8s\n", "ahead", "mse", "mae", "raw_rmse", "raw_mae",
-                     "mape %", "rse", "corr");
-    for (size_t h = each - 1; h < horizon && columns != NULL; h += each) {
-        double rse, corr;
-        memset(columns, 0, f->table.column_count * sizeof *columns);
-        sums s = collect(f, outcomes, units, h, columns);
-        relative(f, &s, columns, &rse, &corr);
-        rr_buffer_printf(out, "%6zu %10.4f %10.4f %12.4f %12.4f %10.2f %8.4f %8.4f\n", h + 1, s.squares / s.count,
-                         s.absolute / s.count, sqrt(s.raw_squares / s.count), s.raw_absolute / s.count,
-                         100 * s.ratio / s.ratios, rse, corr);
+    enum { STEPS = 12 }; /* lines of the table, at most */
+    const rr_forecaster *f = (const rr_forecaster *)task;
+    size_t horizon = f->config.horizon, every = (horizon + STEPS - 1) / STEPS;
+    totals all;
+    if (add_up(f, outcomes, units, &all) == RR_OK) {
+        rr_buffer name = {0};
+        if (f->loss.head != RR_HEAD_POINT)
+            rr_buffer_printf(out, "the interval of %g %% holds %.1f %% of the truth\n",
+                             100 * rr_forecast_interval_share(&f->loss), 100 * all.inside / all.count);
+        rr_buffer_printf(out, "%-24s %9s %9s %12s %12s %9s\n", "", "mse", "mae", "rmse", "raw mae", "mape %");
+        for (size_t h = 0; h < horizon; h += h == 0 && every > 1 ? every - 1 : every) {
+            rr_score score = rr_scores_of(&all.scores, all.scores.targets, h);
+            rr_buffer_clear(&name);
+            rr_buffer_printf(&name, "step %zu", h + 1);
+            put_row(out, rr_buffer_text(&name), &score);
+        }
+        for (size_t c = 0; c < f->scale.target_count; c++) {
+            rr_score score = rr_scores_of(&all.scores, c, horizon);
+            put_row(out, f->scale.columns.items[f->scale.targets[c]], &score);
+        }
+        rr_buffer_free(&name);
     }
-    free(columns);
-    if (f->config.head == RR_FORECAST_QUANTILE)
-        rr_buffer_printf(out, "coverage is that of quantiles %g to %g: %g is meant\n", f->config.quantiles.values[0],
-                         f->config.quantiles.values[f->kinds - 1],
-                         f->config.quantiles.values[f->kinds - 1] - f->config.quantiles.values[0]);
-    if (f->config.head == RR_FORECAST_GAUSSIAN) rr_buffer_puts(out, "coverage is that of the middle 80 %\n");
+    rr_scores_free(&all.scores);
 }

@@ -1,138 +1,142 @@
-/* Forecasts from the end of each series of a file, as CSV. */
+/* Forecasts of what follows the last row of a file, as a file like it. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "task/forecast_model.h"
 
+static rr_status check_window(const rr_forecaster *f, const rr_series *series, size_t s) {
+    const char *name = series->series.items[s];
+    size_t rows = series->begin[s + 1] - series->begin[s], end = series->begin[s + 1];
+    size_t needed = f->config.window + (f->config.transform != RR_TRANSFORM_NONE ? 1 : 0);
+    if (rows < needed)
+        return rr_fail(RR_ERR_INPUT, "%s: %s%shas %zu rows; the model sees %zu", series->files.items[0],
+                       name[0] != 0 ? name : "", name[0] != 0 ? " " : "", rows, needed);
+    for (size_t row = end - needed; row < end; row++)
+        for (size_t c = 0; c < series->columns.count; c++)
+            if (isnan(series->values[row * series->columns.count + c]))
+                return rr_fail(RR_ERR_INPUT,
+                               "%s:%llu: column %s: the number is missing; the last %zu rows must be whole",
+                               series->files.items[0], (unsigned long long)series->rows[row].line,
+                               series->columns.items[c], needed);
+    return RR_OK;
+}
+
+rr_status rr_forecast_take(rr_task *task, const rr_text *texts, size_t count) {
+    rr_forecaster *f = (rr_forecaster *)task;
+    rr_series_wish wish = rr_forecast_wish(f, f->data);
+    rr_series *series = &f->taken.series;
+    if (count != 1) return rr_fail(RR_ERR_INPUT, "a forecaster reads one file, not %zu texts", count);
+    wish.on_error = RR_ON_ERROR_SKIP; /* what matters is checked: the last window */
+    rr_forecast_table_free(&f->taken);
+    free(f->wanted.first);
+    f->wanted = (rr_forecast_part){.table = &f->taken};
+    RR_TRY(rr_series_parse(&wish, texts[0].name, texts[0].text, texts[0].length, series));
+    if (series->skipped > 0) return rr_fail(RR_ERR_INPUT, "%s", rr_buffer_text(&series->first_bad));
+    if (f->feature_width > 0 && series->date_name == NULL)
+        return rr_fail(RR_ERR_INPUT, "%s: there is no column of dates", texts[0].name);
+    for (size_t s = 0; s < series->series.count; s++) RR_TRY(check_window(f, series, s));
+    RR_TRY(rr_forecast_table_fill(f, &f->taken));
+    f->wanted.first = malloc((series->series.count + 1) * sizeof *f->wanted.first);
+    if (f->wanted.first == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for %zu series", series->series.count);
+    f->wanted.count = series->series.count;
+    for (size_t s = 0; s < series->series.count; s++) f->wanted.first[s] = (uint32_t)series->begin[s + 1];
+    return RR_OK;
+}
+
 /* A field of CSV, in quotes where it needs them (RFC 4180). */
-static void put_field(const char *text, rr_buffer *out) {
+static void put_field(rr_buffer *out, const char *text) {
     if (strpbrk(text, ",\"\r\n") == NULL) {
         rr_buffer_puts(out, text);
         return;
     }
     rr_buffer_puts(out, "\"");
-    for (; *text != 0; text++) rr_buffer_append(out, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
+    for (; *text != 0; text++) rr_buffer_printf(out, *text == '"' ? "\"\"" : "%c", *text);
     rr_buffer_puts(out, "\"");
 }
 
-static void put_name(const rr_forecast *f, size_t column, size_t kind, rr_buffer *out) {
-    rr_buffer name = {0};
-    rr_buffer_puts(&name, f->scale.columns[column]);
-    if (f->config.head == RR_FORECAST_QUANTILE) rr_buffer_printf(&name, "_q%g", f->config.quantiles.values[kind]);
-    if (f->config.head == RR_FORECAST_GAUSSIAN) rr_buffer_puts(&name, kind == 0 ? "" : "_deviation");
+static void put_column(rr_buffer *out, const char *name, const char *suffix) {
+    rr_buffer text = {0};
+    rr_buffer_printf(&text, "%s%s", name, suffix);
     rr_buffer_puts(out, ",");
-    put_field(rr_buffer_text(&name), out);
-    rr_buffer_free(&name);
+    put_field(out, rr_buffer_text(&text));
+    rr_buffer_free(&text);
 }
 
-static void put_header(const rr_forecast *f, rr_buffer *out) {
+static void put_header(const rr_forecaster *f, rr_buffer *out) {
+    const rr_series *series = &f->taken.series;
     if (f->config.series_column != NULL) {
-        put_field(f->config.series_column, out);
+        put_field(out, f->config.series_column);
         rr_buffer_puts(out, ",");
     }
-    put_field(f->config.date_column != NULL ? f->config.date_column : "date", out);
-    for (size_t t = 0; t < f->target_count; t++)
-        for (size_t k = 0; k < f->kinds; k++) put_name(f, f->targets[t], k, out);
+    put_field(out, series->date_name != NULL ? series->date_name : "step");
+    for (size_t c = 0; c < f->scale.target_count; c++) {
+        const char *name = f->scale.columns.items[f->scale.targets[c]];
+        char suffix[32];
+        if (f->loss.head != RR_HEAD_QUANTILE) put_column(out, name, "");
+        if (f->loss.head == RR_HEAD_GAUSSIAN) put_column(out, name, "_std");
+        for (size_t k = 0; k < f->loss.outputs && f->loss.head == RR_HEAD_QUANTILE; k++) {
+            snprintf(suffix, sizeof suffix, "_q%g", f->loss.quantiles[k]);
+            put_column(out, name, suffix);
+        }
+    }
     rr_buffer_puts(out, "\n");
 }
 
-/* The deviation that a log variance means, in units of the values at the end of the window (of the changes, where the
- * network forecasts these). */
-static void put_deviations(const rr_forecast *f, const rr_forecast_example *e, size_t i, size_t output,
-                           double *values) {
-    size_t cell = rr_forecast_cell(f, e->row - 1, rr_forecast_column(f, e, output)), horizon = f->config.horizon;
-    for (size_t h = 0; h < horizon; h++)
-        values[h] = exp(0.5 * (double)f->out[((i * f->outputs + output) * horizon + h) * 2 + 1]) *
-                    f->scale.changes_deviation[cell];
+/* Columns of the result: values [targets, outputs, horizon] in the file's units, from the network's y. */
+static void to_file(const rr_forecaster *f, size_t window, const double *y, double *values) {
+    size_t horizon = f->config.horizon, outputs = f->loss.outputs;
+    double *z = values + f->scale.target_count * outputs * horizon; /* room behind them, [horizon] */
+    for (size_t c = 0; c < f->scale.target_count; c++)
+        for (size_t k = 0; k < outputs; k++) {
+            const double *said = y + c * horizon * outputs;
+            double *out = values + (c * outputs + k) * horizon;
+            for (size_t h = 0; h < horizon; h++) z[h] = said[h * outputs + k];
+            if (rr_forecast_is_place(&f->loss, k))
+                rr_forecast_to_file(f, &f->wanted, window, c, z, out);
+            else
+                rr_forecast_deviations(f, &f->wanted, window, c, said, out - horizon, out);
+        }
 }
 
-/* values [target_count, kinds, horizon] of the window that ends with the series. */
-static void forecast_series(rr_forecast *f, const rr_series *series, double *values) {
-    size_t horizon = f->config.horizon, end = series->first + series->count;
-    rr_sequence sequence;
-    for (size_t t = 0; t < f->target_count; t += f->outputs) {
-        rr_forecast_example e = {(uint32_t)end, (uint32_t)t};
-        rr_forecast_forward(f, &e, 1, 0, NULL, NULL, &sequence);
-        for (size_t output = 0; output < f->outputs; output++)
-            for (size_t k = 0; k < f->kinds; k++) {
-                double *to = values + ((t + output) * f->kinds + k) * horizon;
-                if (f->config.head == RR_FORECAST_GAUSSIAN && k == 1)
-                    put_deviations(f, &e, 0, output, to);
-                else
-                    rr_forecast_values(f, &e, 0, output, k, to);
-            }
-    }
-}
-
-static void put_rows(const rr_forecast *f, const rr_series *series, const double *values, rr_buffer *out) {
-    size_t horizon = f->config.horizon, last = series->first + series->count - 1;
-    bool time = f->scale.step.months == 0 && f->scale.step.seconds % 86400 != 0;
+static void put_rows(const rr_forecaster *f, size_t window, const double *values, rr_buffer *out) {
+    const rr_series *series = &f->taken.series;
+    size_t horizon = f->config.horizon;
+    const rr_series_row *last = &series->rows[f->wanted.first[window] - 1];
     for (size_t h = 0; h < horizon; h++) {
-        char date[32];
-        rr_date_format(rr_date_add(f->table.times[last], f->scale.step, (int64_t)h + 1), time, date);
         if (f->config.series_column != NULL) {
-            put_field(series->name, out);
+            put_field(out, series->series.items[last->series]);
             rr_buffer_puts(out, ",");
         }
-        rr_buffer_puts(out, date);
-        for (size_t k = 0; k < f->target_count * f->kinds; k++) rr_buffer_printf(out, ",%.9g", values[k * horizon + h]);
+        if (series->date_name != NULL)
+            rr_date_write(&series->style, rr_date_add(last->time, f->scale.step, (int64_t)h + 1), out);
+        else
+            rr_buffer_printf(out, "%zu", h + 1);
+        for (size_t k = 0; k < f->scale.target_count * f->loss.outputs; k++)
+            rr_buffer_printf(out, ",%.7g", values[k * horizon + h]);
         rr_buffer_puts(out, "\n");
     }
 }
 
-static rr_status check_series(const rr_forecast *f, const rr_series *series, const char *file) {
-    size_t window = f->config.window, end = series->first + series->count, columns = f->table.column_count;
-    const char *of = series->name[0] != 0 ? " of " : "";
-    if (series->count < window + (f->config.change != RR_CHANGE_NONE))
-        return rr_fail(RR_ERR_INPUT, "%s: %zu rows%s%s are too few: the model looks at %zu", file, series->count, of,
-                       series->name, window + (f->config.change != RR_CHANGE_NONE));
-    for (size_t row = end - window; row < end; row++)
-        for (size_t c = 0; c < columns; c++)
-            if (!isfinite(f->z[row * columns + c])) {
-                rr_buffer place = {0};
-                rr_series_place(&f->table, row, &place);
-                rr_status status = rr_fail(RR_ERR_INPUT,
-                                           "%s: column \"%s\" has no value, but the last %zu rows%s%s are "
-                                           "needed whole",
-                                           rr_buffer_text(&place), f->scale.columns[c], window, of, series->name);
-                rr_buffer_free(&place);
-                return status;
-            }
-    return RR_OK;
-}
-
-static rr_status forecast_table(rr_forecast *f, const char *file, rr_buffer *out) {
-    double *values = malloc((f->target_count * f->kinds * f->config.horizon + 1) * sizeof *values);
-    rr_status status = values != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for forecasts");
+rr_status rr_forecast_predict(rr_task *task, const rr_text *texts, size_t count, rr_buffer *out) {
+    (void)texts, (void)count; /* taken */
+    rr_forecaster *f = (rr_forecaster *)task;
+    size_t size = rr_forecast_size(f), rows = f->wanted.count * f->groups;
+    double *y = malloc(f->wanted.count * size * sizeof *y);
+    double *values = malloc((size + f->config.horizon) * sizeof *values);
+    if (y == NULL || values == NULL) {
+        free(y);
+        free(values);
+        return rr_fail(RR_ERR_NOMEM, "no memory for forecasts of %zu series", f->wanted.count);
+    }
+    rr_forecast_run(f, &f->wanted, 0, rows, NULL, y);
     put_header(f, out);
-    for (size_t s = 0; s < f->table.series_count && status == RR_OK && values != NULL; s++) {
-        status = check_series(f, &f->table.series[s], file);
-        if (status != RR_OK) break;
-        forecast_series(f, &f->table.series[s], values);
-        put_rows(f, &f->table.series[s], values, out);
+    for (size_t w = 0; w < f->wanted.count; w++) {
+        to_file(f, w, y + w * size, values);
+        put_rows(f, w, values, out);
     }
+    free(y);
     free(values);
-    if (status == RR_OK && out->failed) status = rr_fail(RR_ERR_NOMEM, "no memory for forecasts");
-    return status;
-}
-
-rr_status rr_forecast_predict_file(rr_task *task, const rr_text *file, rr_buffer *out) {
-    rr_forecast *f = (rr_forecast *)task;
-    rr_buffer text = {0}; /* reading changes it */
-    rr_series_options options = rr_forecast_options(f);
-    options.columns = (rr_paths){(const char *const *)f->scale.columns, f->scale.column_count};
-    rr_series_table_free(&f->table);
-    rr_buffer_append(&text, file->text, file->length);
-    rr_status status = text.failed ? rr_fail(RR_ERR_NOMEM, "no memory for %s", file->name) : RR_OK;
-    if (status == RR_OK)
-        status = rr_series_parse(&options, file->name, text.data, text.length, RR_SPLIT_TEST, &f->table);
-    if (status == RR_OK) status = rr_series_finish(&f->table);
-    if (status == RR_OK) {
-        status = rr_forecast_prepare(f);
-        if (status == RR_ERR_INPUT) status = rr_fail_within(status, "%s: ", file->name);
-    }
-    if (status == RR_OK) status = forecast_table(f, file->name, out);
-    rr_buffer_free(&text);
-    return status;
+    return RR_OK;
 }

@@ -50,7 +50,7 @@ void rr_task_floors_text(const rr_task *task, rr_split split, const rr_metric *m
         for (size_t i = 0; i < floor_count; i++) {
             if (strcmp(floors[i].metric, metrics[m].name) != 0) continue;
             if (first)
-                rr_buffer_printf(out, "%s%s %.3f; counting alone reaches", out->length > 0 ? "; " : "", metrics[m].name,
+                rr_buffer_printf(out, "%s%s %.3f; simple rules reach", out->length > 0 ? "; " : "", metrics[m].name,
                                  metrics[m].value);
             rr_buffer_printf(out, "%s %s %.3f", first ? "" : ",", floors[i].name, floors[i].value);
             first = false;

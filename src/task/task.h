@@ -150,20 +150,18 @@ struct rr_task_ops {
     /** Total negative log-likelihood of a text, nats, and the tokens scored. */
     rr_status (*score)(rr_task *task, const char *text, size_t length, double *nll, size_t *tokens);
 
+    /** What is predicted of is a whole file, one text, and so is what is said of it; else texts, and a JSON object
+     * each. */
+    bool whole_file;
+
     /** Reads texts before memory is planned, so that they fit; NULL: their length does not matter. */
     rr_status (*take)(rr_task *task, const rr_text *texts, size_t count);
 
     /**
      * What the model says of each text: out[count] gets a JSON object each, without the braces, to which the caller may
-     * add. Plan, not training, comes first: its rows are computed together.
+     * add (whole_file: a file, as it is). Plan, not training, comes first: its rows are computed together.
      */
     rr_status (*predict)(rr_task *task, const rr_text *texts, size_t count, rr_buffer *out);
-
-    /**
-     * What the model says of a whole file (series), as text in the format of that file; instead of predict. Plan, not
-     * training, comes first.
-     */
-    rr_status (*predict_file)(rr_task *task, const rr_text *file, rr_buffer *out);
 
     /** What a checkpoint must know of the data (vocabulary, labels, means ...), as JSON. */
     rr_status (*vocab_json)(const rr_task *task, rr_buffer *out);
@@ -178,7 +176,7 @@ void rr_task_no_carry_read(const rr_task *task, size_t row, float *out);
 void rr_task_no_carry_write(rr_task *task, size_t row, const float *values);
 void rr_task_no_commit(rr_task *task);
 
-/** Each metric that has floors, beside them: "loss 1.434; counting alone reaches unigram counts 3.347, ..."; "" if
+/** Each metric that has floors, beside them: "loss 1.434; simple rules reach unigram counts 3.347, ..."; "" if
  * none. */
 void rr_task_floors_text(const rr_task *task, rr_split split, const rr_metric *metrics, size_t count, rr_buffer *out);
 

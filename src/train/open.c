@@ -33,6 +33,7 @@ static rr_status create_task(rr_run *run, const rr_resume *vocab_from, size_t sy
     setup.need_eval = true;
     setup.team = run->team;
     setup.synthetic_steps = synthetic_steps;
+    if (synthetic_steps > 0) run->settings.train.patience = 0; /* there is nothing to validate on */
     if (vocab_from != NULL && vocab_from->found) setup.vocab_json = rr_buffer_text(&vocab_from->vocab);
     rr_status status = rr_tasks[run->settings.task.type]->create(&setup, &run->task);
     if (status == RR_OK) status = rr_settings_check_task(&run->settings, run->config, run->task);

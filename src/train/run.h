@@ -139,7 +139,7 @@ rr_status rr_run_banner(rr_run *run, const rr_resume *resume); /* collective */
 rr_status rr_run_report_step(rr_run *run, const rr_step_report *step);
 rr_status rr_run_report_progress(rr_run *run); /* between two lines of metrics, for the progress line alone */
 rr_status rr_run_report_eval(rr_run *run, rr_split split, const rr_metric *metrics, size_t count);
-/* So that nobody takes noise for learning: `test accuracy 0.981; counting alone reaches majority class 0.866`. */
+/* So that nobody takes noise for learning: `test accuracy 0.981; simple rules reach majority class 0.866`. */
 void rr_run_report_floors(rr_run *run, rr_split split, const rr_metric *metrics, size_t count);
 
 /* roofline.c */

@@ -1,5 +1,6 @@
 """The commands as a user meets them, with right and wrong input."""
 
+import datetime
 import json
 import os
 import subprocess
@@ -70,13 +71,14 @@ class Commands(Case):
             f"1\t{word}\t_\t{'LONG' if len(word) > 6 else 'SHORT'}" + 6 * "\t_" + "\n\n" for word in words))
         lines = self.write("lines", "".join(f"{word}\n" for word in words))
         kinds = self.write("kinds", "".join(f"{len(word) % 2}\n" for word in words))
+        slots = self.write("slots", "".join(f"B-{'long' if len(word) > 6 else 'short'}\n" for word in words))
         numbers = self.write("numbers.csv", "date,symbol,price,precipitation,temp_max,temp_min,wind," + ",".join(f"x{c}" for c in range(10)) + "\n"
                              + "".join(f"{2012 + i // 4032}-{1 + i // 336 % 12:02}-{1 + i // 12 % 28:02} {i % 12:02}:00,A," +
                                        ",".join(str(1 + (i * 7 + c * i) % 13) for c in range(15)) + "\n" for i in range(15000)))
         stories = self.write("stories.txt", "".join(f"1 Ann went to the {word}.\n2 Where is Ann? \t{word}\t1\n" for word in "abc"))
         pairs = self.write("pairs.tsv", "".join(f"{word}\t{word[::-1]}\n" for word in words))
-        texts = {"classify": labelled, "starter-simplernn": labelled, "tag": tagged, "tag-snips": f"[{lines}, {lines}]", "classify-snips": f"[{lines}, {kinds}]", "qa": stories,
-                 "seq2seq": pairs, "forecast": numbers, "starter-vectors": numbers}
+        texts = {"classify": labelled, "starter-simplernn": labelled, "tag": tagged, "tag-snips": f"[{lines}, {slots}]", "classify-snips": f"[{lines}, {kinds}]", "qa": stories,
+                 "seq2seq": pairs, "forecast": numbers, "starter-pytorch-rnn": numbers}
         for name in sorted(os.listdir(os.path.join(source, "configs"))):
             if not name.endswith(".yaml"):
                 continue

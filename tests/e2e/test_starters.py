@@ -15,7 +15,7 @@ except ImportError:
 
 @unittest.skipIf(torch is None, "no torch package")
 class Starters(Case):
-    def start(self, config, rows, **values):
+    def start(self, config, rows, **values): # those on vectors: e2e.forecast
         """Ten steps of all rows at once; their losses, the first weights and the vocabulary."""
         self.config = os.path.join(SOURCE, "configs", config)
         values = {"run__dir": f"{self.folder}/runs", "data__split": "null", "train__global_batch_size": rows,
@@ -53,20 +53,6 @@ class Starters(Case):
         self.compare(modules, lambda: torch.nn.functional.cross_entropy(
             torch.stack([modules["head"](modules["rnn"](modules["embedding"](torch.tensor([index[word] for word in part])))[0][-1])
                          for _, part in texts]), torch.tensor([labels.index(label) for label, _ in texts])), losses)
-
-    def test_a_recurrent_layer_and_a_linear_one_on_vectors(self):
-        chance = random.Random(2)
-        rows = [[round(chance.gauss(0, 1), 6) for _ in range(10)] for _ in range(100)]
-        text = self.write("my.csv", "t," + ",".join(f"x{c}" for c in range(10)) + "\n" + "".join(
-            f"{i}," + ",".join(map(str, row)) + "\n" for i, row in enumerate(rows)))
-        losses, _, weights = self.start("starter-vectors.yaml", 80, data__train=text)
-        z = torch.tensor(rows, dtype=torch.float64)
-        z = ((z - z.mean(0)) / z.std(0, unbiased=False)).float()
-        x = torch.stack([z[row - 20:row] for row in range(20, 100)], 1)
-        modules = torch.nn.ModuleDict({"rnn": torch.nn.RNN(10, 64), "head": torch.nn.Linear(64, 1)})
-        modules.load_state_dict(weights)
-        self.compare(modules, lambda: torch.nn.functional.mse_loss(modules["head"](modules["rnn"](x)[0][-1])[:, 0], z[20:, 0]),
-                     losses)
 
 
 if __name__ == "__main__":
