@@ -14,8 +14,11 @@ rr_status rr_series_add_name(rr_series_names *names, const char *name, size_t le
     char **items = realloc(names->items, (names->count + 1) * sizeof *items);
     if (items == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for %zu names", names->count + 1);
     names->items = items;
-    items[names->count] = strndup(name, length);
-    if (items[names->count] == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for a name");
+    char *copy = malloc(length + 1);
+    if (copy == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for a name");
+    memcpy(copy, name, length);
+    copy[length] = 0;
+    items[names->count] = copy;
     *index = names->count++;
     return RR_OK;
 }

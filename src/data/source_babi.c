@@ -60,10 +60,12 @@ static rr_status read_lines(const rr_source_options *options, rr_source_file *fi
                                   "a line begins with its number in the story and a blank (\"3 Mary went home.\")"));
             continue;
         }
-        if (number != last + 1 && number != 1)
+        if (number != last + 1 && number != 1) {
             RR_TRY(rr_records_bad(out, options->on_error, file->line,
                                   "line %zu of a story follows line %zu; %zu, or 1 for another story, is allowed",
                                   number, last, last + 1));
+            continue;
+        }
         if (number == 1) rr_buffer_clear(story);
         last = number;
         RR_TRY(take_line(options, line, file->line, story, out));

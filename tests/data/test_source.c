@@ -76,8 +76,10 @@ static void every_source_reads_its_format(void **state) {
         {"folders", {"bad one\r\n", "good film\n", "?"}}, /* sorted: "no" is first, so put the other way round below */
         {"parallel", {"good film\n\nbad one\n", "yes\r\n\nno\n"}},
     };
+    /* Stories have three fields: stories_with_questions_are_examples. */
     size_t seen[16] = {0};
-    for (size_t i = 0; i < rr_source_count; i++) seen[i] += rr_sources[i]->sentences; /* below */
+    for (size_t i = 0; i < rr_source_count; i++)
+        seen[i] += rr_sources[i]->sentences || rr_sources[i] == named("babi"); /* below */
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         rr_records records = {.count = 0};
         const rr_source_ops *source = named(cases[k].source);
@@ -233,12 +235,56 @@ static void columns_are_named_or_numbered_from_both_ends(void **state) {
     rr_records_free(&records);
 }
 
+static rr_source_options story_options(rr_on_error on_error) {
+    static const char *const story_fields[] = {"context", "question", "answer"};
+    rr_source_options options = options_for(on_error);
+    options.fields = story_fields;
+    options.field_count = 3;
+    return options;
+}
+
+static void assert_story(const rr_records *records, size_t i, uint64_t line, const char *const texts[3]) {
+    assert_true(i < records->count);
+    assert_int_equal(records->items[i].line, line);
+    for (size_t f = 0; f < 3; f++) {
+        assert_int_equal(rr_records_length(records, i, f), strlen(texts[f]));
+        assert_memory_equal(rr_records_text(records, i, f), texts[f], strlen(texts[f]));
+    }
+}
+
+static void stories_with_questions_are_examples(void **state) {
+    static const char *const texts[] = {"1 Ann left.\n2 Who left? \tAnn\t1\n3 Bob came.\r\n4 Who came?\tBob\n"
+                                        "\n1 It rained.\n2 What did it do?\train,pour\t1\n",
+                                        NULL};
+    static const char *const bad[] = {"Ann left.\n1 Ann left.\n3 Bob.\n2 Who? \tAnn\t1\n1 Who?\tAnn\n", NULL};
+    static const char *const expected[][3] = {{"Ann left.", "Who left?", "Ann"},
+                                              {"Ann left.\nBob came.", "Who came?", "Bob"},
+                                              {"It rained.", "What did it do?", "rain,pour"}};
+    rr_records records = {.count = 0};
+    assert_ok(read_texts(*state, named("babi"), texts, story_options(RR_ON_ERROR_STOP), &records));
+    assert_int_equal(records.count, 3);
+    assert_story(&records, 0, 2, expected[0]);
+    assert_story(&records, 1, 4, expected[1]);
+    assert_story(&records, 2, 7, expected[2]);
+    rr_records_free(&records);
+    assert_refused(read_texts(*state, named("babi"), bad, story_options(RR_ON_ERROR_STOP), &records),
+                   "a line begins with its number");
+    rr_records_free(&records);
+    assert_ok(read_texts(*state, named("babi"), bad, story_options(RR_ON_ERROR_SKIP), &records));
+    assert_int_equal(records.count, 1);
+    assert_int_equal(records.skipped, 3);
+    rr_records_free(&records);
+    assert_refused(read_texts(*state, named("babi"), texts, options_for(RR_ON_ERROR_SKIP), &records), "task qa");
+    rr_records_free(&records);
+}
+
 static void files_that_give_nothing_are_errors(void **state) {
     static const char *const empty[] = {"", "", "", NULL}, *const uneven[] = {"a\nb\n", "yes\n", NULL};
     for (size_t i = 0; i < rr_source_count; i++) {
         rr_records records = {.count = 0};
         const char *missing[] = {scratch_path(*state, "nothing"), scratch_path(*state, "nothing")};
         rr_source_options options = options_for(RR_ON_ERROR_SKIP);
+        if (rr_sources[i] == named("babi")) options = story_options(RR_ON_ERROR_SKIP);
         assert_refused(rr_sources[i]->read(&options, missing, 2, &records), "nothing");
         if (rr_sources[i]->sentences) options = list_options(RR_ON_ERROR_SKIP);
         const char *texts[3] = {"", strcmp(rr_sources[i]->name, "parallel") == 0 ? "" : NULL, NULL};
@@ -314,6 +360,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(bad_examples_stop_or_are_left_out_and_counted, scratch_open, scratch_close),
         cmocka_unit_test_setup_teardown(a_line_that_is_too_long_is_bad, scratch_open, scratch_close),
         cmocka_unit_test_setup_teardown(columns_are_named_or_numbered_from_both_ends, scratch_open, scratch_close),
+        cmocka_unit_test_setup_teardown(stories_with_questions_are_examples, scratch_open, scratch_close),
         cmocka_unit_test_setup_teardown(files_that_give_nothing_are_errors, scratch_open, scratch_close),
         cmocka_unit_test_setup_teardown(the_path_tells_the_format, scratch_open, scratch_close),
         cmocka_unit_test(real_files_have_the_examples_that_are_known),

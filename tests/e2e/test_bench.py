@@ -76,9 +76,14 @@ class Bench(Case):
 
     def test_every_configuration_for_benchmarks_is_right(self):
         found = glob.glob(os.path.join(SOURCE, "configs", "bench", "*.yaml"))
-        self.assertEqual(len(found), 12)
+        self.assertEqual(len(found), 17)
         for path in found:
             self.assertEqual(run(["info", path]).returncode, 0, path)
+
+    def test_every_task_has_a_step_to_measure(self):
+        for task in ("classify", "tag", "seq2seq", "qa", "forecast"):
+            (record,) = self.bench("step", config(task), *SMALL, ranks=2)
+            self.assertGreater(record["gflops"], 0, task)
 
     def test_wrong_usage_ends_with_2(self):
         for arguments, words in ((["stepp", config("lstm-200")], "step"), (["step"], "CONFIG"), ([], "argument")):
