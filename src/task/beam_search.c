@@ -54,6 +54,7 @@ static rr_status add_node(search *s, int32_t token, size_t before, size_t *index
         size_t capacity = 2 * s->node_capacity + 1024;
         node *nodes = realloc(s->nodes, capacity * sizeof *nodes);
         if (nodes == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for a beam search");
+        memset(nodes + s->node_capacity, 0, (capacity - s->node_capacity) * sizeof *nodes);
         s->nodes = nodes;
         s->node_capacity = capacity;
     }
@@ -141,7 +142,7 @@ static rr_status hand_out(const search *s, const source *from, rr_beam_found *ou
     out->tokens = malloc((from->best_length + 1) * sizeof *out->tokens);
     if (out->tokens == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for a sequence");
     size_t at = from->best_length;
-    for (size_t index = from->best.node; index != NONE && at > 0; index = s->nodes[index].before)
+    for (size_t index = from->best.node; index < s->node_count && at > 0; index = s->nodes[index].before)
         out->tokens[--at] = s->nodes[index].token;
     return RR_OK;
 }
