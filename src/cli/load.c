@@ -18,7 +18,8 @@ rr_status rr_load(const rr_cli_arguments *arguments, rr_load_what what, rr_loade
         out->settings.train.patience = 0; /* there is nothing to validate on */
     }
     RR_TRY(rr_tasks[out->settings.task.type]->create(&setup, &out->task));
-    return rr_settings_check_task(&out->settings, out->config, out->task);
+    size_t metric;
+    return rr_settings_check_task(&out->settings, out->config, out->task, &metric);
 }
 
 void rr_load_free(rr_loaded *loaded) {

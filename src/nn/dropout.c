@@ -39,3 +39,11 @@ void rr_dropout_apply(const rr_dropout *dropout, uint32_t site, float p, const r
             }
         }
 }
+
+void rr_dropout_rows(const rr_dropout *dropout, uint32_t site, float p, const rr_sequence *sequence, size_t width,
+                     float *x) {
+    const size_t offset[2] = {0, sequence->rows};
+    rr_sequence step = rr_sequence_part(sequence, 0, 1); /* all rows have a first step */
+    step.offset = offset;
+    rr_dropout_apply(dropout, site, p, &step, width, x, x);
+}

@@ -22,4 +22,8 @@ typedef struct rr_dropout {
 void rr_dropout_apply(const rr_dropout *dropout, uint32_t site, float p, const rr_sequence *sequence, size_t width,
                       const float *x, float *y);
 
+/** The same of x [rows, width], in place: one vector for each row of a batch, in the batch's order of rows. */
+void rr_dropout_rows(const rr_dropout *dropout, uint32_t site, float p, const rr_sequence *sequence, size_t width,
+                     float *x);
+
 #endif

@@ -26,9 +26,9 @@ rr_status rr_char_encoder_declare(rr_char_encoder *chars, rr_params *params, con
     return rr_encoder_declare(&chars->encoder, params, prefix, characters);
 }
 
-void rr_char_encoder_plan(rr_char_encoder *chars, rr_arena *arena, size_t max_words, size_t max_total, size_t max_forms,
-                          bool training) {
-    rr_text_batch_plan(&chars->batch, arena, max_total, RR_WORD_CHARACTERS, max_words);
+void rr_char_encoder_plan(rr_char_encoder *chars, rr_arena *arena, size_t max_words, rr_text_extent most,
+                          size_t max_forms, bool training) {
+    rr_text_batch_plan(&chars->batch, arena, most, max_words);
     chars->form_count = 0;
     chars->forms = rr_arena_take(arena, max_words * sizeof *chars->forms);
     chars->row = rr_arena_take(arena, max_words * sizeof *chars->row);
@@ -36,8 +36,8 @@ void rr_char_encoder_plan(rr_char_encoder *chars, rr_arena *arena, size_t max_wo
     if (chars->slot != NULL) memset(chars->slot, 0, (max_forms + 1) * sizeof *chars->slot);
     chars->vectors = rr_arena_floats(arena, max_words * chars->width);
     chars->dvectors = training ? rr_arena_floats(arena, max_words * chars->width) : NULL;
-    rr_pooling_plan(chars->last, arena, max_total, max_words, training);
-    rr_encoder_plan(&chars->encoder, arena, max_total, RR_WORD_CHARACTERS, max_words, training);
+    rr_pooling_plan(chars->last, arena, most.total, max_words, training);
+    rr_encoder_plan(&chars->encoder, arena, most.total, most.longest, max_words, training);
 }
 
 /* Which forms there are, in the order in which they come. */

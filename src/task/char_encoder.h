@@ -30,9 +30,9 @@ void rr_char_encoder_free(rr_char_encoder *chars);
 /** "<prefix>rnn.*", "<prefix>embedding.weight" */
 rr_status rr_char_encoder_declare(rr_char_encoder *chars, rr_params *params, const char *prefix, size_t characters);
 
-/** For up to max_words words with max_total characters in all. max_forms: the most that a set of forms has. */
-void rr_char_encoder_plan(rr_char_encoder *chars, rr_arena *arena, size_t max_words, size_t max_total, size_t max_forms,
-                          bool training);
+/** For up to max_words words, with as many characters as `most` says. max_forms: the most that a set of forms has. */
+void rr_char_encoder_plan(rr_char_encoder *chars, rr_arena *arena, size_t max_words, rr_text_extent most,
+                          size_t max_forms, bool training);
 
 /** form [count]: of each packed word; out [count, width]. */
 void rr_char_encoder_forward(rr_char_encoder *chars, const rr_params *params, const rr_word_forms *forms,

@@ -56,7 +56,7 @@ static const rr_classify *self_const(const rr_task *task) { return (const rr_cla
 static void destroy(rr_task *task) {
     rr_classify *c = self(task);
     rr_classify_free_data(c);
-    rr_batches_free(c->batches);
+    rr_batches_free(c->base.examples.order);
     rr_pooling_free(c->pooling);
     rr_encoder_free(&c->encoder);
     rr_params_free(&c->base.params);
@@ -84,7 +84,7 @@ static rr_status order_batches(rr_classify *c, uint64_t seed) {
     const rr_text_set *texts = &c->sets[RR_SPLIT_TRAIN].texts;
     if (texts->count == 0) return RR_OK;
     c->base.tokens_a_row = rr_text_set_longest(texts);
-    return rr_batches_create(texts->lengths, texts->count, c->global_batch_size, seed, &c->batches);
+    return rr_batches_create(texts->lengths, texts->count, c->global_batch_size, seed, &c->base.examples.order);
 }
 
 static rr_status create(const rr_task_setup *setup, rr_task **out) {
@@ -98,10 +98,7 @@ static rr_status create(const rr_task_setup *setup, rr_task **out) {
     c->model = *setup->model;
     c->team = setup->team;
     c->global_batch_size = setup->global_batch_size;
-    c->rules = (rr_text_rules){.unit = (rr_unit)c->config.unit,
-                               .normalise = {setup->data->lowercase, setup->data->split_punctuation},
-                               .max_length = setup->data->max_length,
-                               .keep = (rr_keep)setup->data->keep};
+    c->rules = rr_text_data_rules(setup->data, (rr_unit)c->config.unit);
     rr_status status = rr_classify_read(c, setup);
     if (status == RR_OK) status = declare(c);
     if (status == RR_OK) status = order_batches(c, setup->seed);
@@ -113,20 +110,14 @@ static rr_status create(const rr_task_setup *setup, rr_task **out) {
     return RR_OK;
 }
 
-static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
-
 static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin, size_t end, bool training) {
     (void)begin, (void)end;
     rr_classify *c = self(task);
     size_t rows = micro_rows > 0 ? micro_rows : 1, classes = rr_classify_classes(c), width = c->encoder.width;
-    size_t longest = larger(1, rr_text_set_longest(&c->taken)), total = larger(rows, rr_text_set_most(&c->taken, rows));
-    for (int split = 0; split < RR_SPLIT_COUNT; split++) {
-        longest = larger(longest, rr_text_set_longest(&c->sets[split].texts));
-        total = larger(total, rr_text_set_most(&c->sets[split].texts, rows));
-    }
+    rr_text_extent most = rr_text_extent_of(&c->taken, rows);
+    for (int split = 0; split < RR_SPLIT_COUNT; split++) rr_text_extent_grow(&most, &c->sets[split].texts, rows);
     c->micro_rows = rows;
-    rr_text_batch_plan(&c->texts, arena, total, longest, rows);
-    rr_sequence_room_plan(&c->flat, arena, 1, rows);
+    rr_text_batch_plan(&c->texts, arena, most, rows);
     c->targets = rr_arena_take(arena, rows * sizeof *c->targets);
     c->predicted = rr_arena_take(arena, rows * sizeof *c->predicted);
     c->multi = c->config.multi_label ? rr_arena_floats(arena, rows * classes) : NULL;
@@ -135,25 +126,21 @@ static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin
     c->probabilities = rr_arena_floats(arena, rows * classes);
     c->nll = rr_arena_take(arena, rows * sizeof *c->nll);
     rr_softmax_head_plan(&c->head, arena, c->team, rows, training);
-    rr_pooling_plan(c->pooling, arena, total, rows, training);
-    rr_encoder_plan(&c->encoder, arena, total, longest, rows, training);
-}
-
-static uint64_t steps_per_epoch(const rr_task *task) {
-    const rr_classify *c = self_const(task);
-    return c->batches != NULL ? rr_batches_steps(c->batches) : 0;
+    rr_pooling_plan(c->pooling, arena, most.total, rows, training);
+    rr_encoder_plan(&c->encoder, arena, most.total, most.longest, rows, training);
 }
 
 static rr_status load(rr_task *task, const rr_position *position, size_t begin, size_t end, rr_loss_count *count) {
     rr_classify *c = self(task);
     const rr_classify_set *set = &c->sets[RR_SPLIT_TRAIN];
-    c->batch_rows = rr_batches_at(c->batches, position->epoch, position->step_in_epoch, &c->batch);
-    *count = (rr_loss_count){.rows = 0};
-    for (size_t row = begin; row < end && row < c->batch_rows; row++) {
-        count->rows += 1;
-        count->tokens += (double)set->texts.lengths[c->batch[row]];
+    const uint32_t *examples;
+    rr_examples_load(task, position);
+    size_t rows = rr_examples_share(task, begin, end, &examples);
+    *count = (rr_loss_count){.rows = (double)rows};
+    for (size_t i = 0; i < rows; i++) {
+        count->tokens += (double)set->texts.lengths[examples[i]];
         count->targets += c->config.multi_label ? (double)rr_classify_classes(c)
-                                                : (double)rr_classify_weight(c, set->labels[c->batch[row]]);
+                                                : (double)rr_classify_weight(c, set->labels[examples[i]]);
     }
     return RR_OK;
 }
@@ -163,17 +150,12 @@ void rr_classify_forward(rr_classify *c, const rr_text_set *texts, const uint32_
     const rr_params *params = &c->base.params;
     rr_phase outer = rr_profile_enter(RR_PHASE_EMBEDDING);
     *sequence = rr_text_batch_fill(&c->texts, texts, examples, rows, first);
-    for (size_t i = 0; i < rows; i++) {
-        c->flat.row_id[i] = sequence->row_id[i];
-        c->flat.lengths[i] = 1;
-    }
     rr_profile_enter(outer);
     rr_encoder_forward(&c->encoder, params, sequence, c->texts.tokens, NULL, NULL, dropout, hooks);
     outer = rr_profile_enter(RR_PHASE_HEAD);
     rr_pooling_forward(c->pooling, params, sequence, c->encoder.top, c->pooled, hooks);
-    rr_sequence flat = rr_sequence_of(&c->flat, rows);
-    rr_dropout_apply(dropout, (uint32_t)c->model.num_layers, (float)c->model.dropout_output, &flat, c->encoder.width,
-                     c->pooled, c->pooled);
+    rr_dropout_rows(dropout, (uint32_t)c->model.num_layers, (float)c->model.dropout_output, sequence, c->encoder.width,
+                    c->pooled);
     rr_profile_enter(outer);
 }
 
@@ -220,22 +202,21 @@ static rr_status train(rr_task *task, size_t begin, size_t end, float scale, con
     rr_classify *c = self(task);
     const rr_classify_set *set = &c->sets[RR_SPLIT_TRAIN];
     rr_params *params = &c->base.params;
-    size_t stop = end < c->batch_rows ? end : c->batch_rows, rows = stop > begin ? stop - begin : 0;
+    const uint32_t *examples;
+    size_t rows = rr_examples_share(task, begin, end, &examples);
     *loss = 0;
-    if (rows == 0) { /* the last batch of an epoch may have fewer rows than ranks */
-        rr_params_settle_grads(params);
-        rr_hooks_ready(hooks, params->total);
+    if (rows == 0) {
+        rr_examples_none(task, hooks);
         return RR_OK;
     }
     rr_sequence sequence;
-    rr_classify_forward(c, &set->texts, c->batch + begin, rows, begin, dropout, hooks, &sequence);
-    loss_of(c, set, c->batch + begin, rows, scale, hooks);
+    rr_classify_forward(c, &set->texts, examples, rows, begin, dropout, hooks, &sequence);
+    loss_of(c, set, examples, rows, scale, hooks);
     for (size_t i = 0; i < rows; i++) *loss += c->nll[i];
 
     rr_hooks_ready(hooks, rr_param_end(params, c->head.linear.bias));
-    rr_sequence flat = rr_sequence_of(&c->flat, rows);
-    rr_dropout_apply(dropout, (uint32_t)c->model.num_layers, (float)c->model.dropout_output, &flat, c->encoder.width,
-                     c->dpooled, c->dpooled);
+    rr_dropout_rows(dropout, (uint32_t)c->model.num_layers, (float)c->model.dropout_output, &sequence, c->encoder.width,
+                    c->dpooled);
     rr_pooling_backward(c->pooling, params, &sequence, c->encoder.top, c->dpooled, c->encoder.dtop, hooks);
     rr_encoder_backward(&c->encoder, params, &sequence, c->texts.tokens, NULL, dropout, hooks);
     rr_hooks_ready(hooks, params->total);
@@ -262,33 +243,30 @@ static void put_marks(rr_classify *c, size_t row, double *out) {
         out[MARKS + k] = (double)c->multi[row * classes + k] + (c->head.logits[k] > 0 ? 2 : 0);
 }
 
-rr_status rr_classify_evaluate(rr_task *task, rr_split split, size_t begin, size_t end, const rr_hooks *hooks,
-                               double *outcomes) {
+static rr_status evaluate(rr_task *task, rr_split split, const uint32_t *examples, size_t rows, const rr_hooks *hooks,
+                          double *outcomes) {
     rr_classify *c = self(task);
     const rr_classify_set *set = &c->sets[split];
-    size_t width = rr_classify_outcome_size(task);
-    uint32_t *examples = malloc((c->micro_rows + 1) * sizeof *examples);
-    if (examples == NULL) return rr_fail(RR_ERR_NOMEM, "no memory to evaluate %zu texts at a time", c->micro_rows);
-    for (size_t first = begin; first < end; first += c->micro_rows) {
-        size_t rows = end - first < c->micro_rows ? end - first : c->micro_rows;
-        rr_sequence sequence;
-        for (size_t i = 0; i < rows; i++) examples[i] = (uint32_t)(first + i);
-        rr_classify_forward(c, &set->texts, examples, rows, 0, NULL, hooks, &sequence);
-        loss_of(c, set, examples, rows, 0, hooks);
-        for (size_t i = 0; i < rows; i++) {
-            double *out = outcomes + (first - begin + c->texts.order[i]) * width;
-            out[LOSS] = c->nll[i];
-            if (c->config.multi_label) {
-                put_marks(c, i, out);
-                continue;
-            }
-            out[WEIGHT] = (double)rr_classify_weight(c, c->targets[i]);
-            out[GOLD] = (double)c->targets[i];
-            out[PREDICTED] = (double)c->predicted[i];
+    rr_sequence sequence;
+    rr_classify_forward(c, &set->texts, examples, rows, 0, NULL, hooks, &sequence);
+    loss_of(c, set, examples, rows, 0, hooks);
+    for (size_t i = 0; i < rows; i++) {
+        double *out = outcomes + c->texts.order[i] * rr_classify_outcome_size(task);
+        out[LOSS] = c->nll[i];
+        if (c->config.multi_label) {
+            put_marks(c, i, out);
+            continue;
         }
+        out[WEIGHT] = (double)rr_classify_weight(c, c->targets[i]);
+        out[GOLD] = (double)c->targets[i];
+        out[PREDICTED] = (double)c->predicted[i];
     }
-    free(examples);
     return RR_OK;
+}
+
+rr_status rr_classify_evaluate(rr_task *task, rr_split split, size_t begin, size_t end, const rr_hooks *hooks,
+                               double *outcomes) {
+    return rr_examples_evaluate(task, split, begin, end, self(task)->micro_rows, hooks, outcomes, evaluate);
 }
 
 static size_t train_metrics(const rr_task *task, double loss, rr_metric *out) {
@@ -299,8 +277,7 @@ static size_t train_metrics(const rr_task *task, double loss, rr_metric *out) {
 static rr_task_cost cost(const rr_task *task) {
     const rr_classify *c = self_const(task);
     const rr_text_set *texts = &c->sets[RR_SPLIT_TRAIN].texts;
-    double tokens = 0, rows = (double)c->global_batch_size;
-    for (size_t i = 0; i < texts->count; i++) tokens += (double)texts->lengths[i];
+    double tokens = (double)rr_text_set_total(texts), rows = (double)c->global_batch_size;
     if (texts->count > 0) tokens /= (double)texts->count;
     double attention =
         c->config.pooling == RR_POOLING_ATTENTION ? (double)c->encoder.width * (double)c->encoder.width : 0;
@@ -343,7 +320,7 @@ const rr_task_ops rr_task_classify = {
     .create = create,
     .free = destroy,
     .plan = plan,
-    .steps_per_epoch = steps_per_epoch,
+    .steps_per_epoch = rr_examples_steps,
     .load = load,
     .train = train,
     .commit = rr_task_no_commit,

@@ -2,13 +2,12 @@
 #ifndef RR_TASK_CLASSIFY_MODEL_H
 #define RR_TASK_CLASSIFY_MODEL_H
 
-#include "data/batches.h"
 #include "data/labels.h"
 #include "data/text_set.h"
 #include "nn/encoder.h"
 #include "nn/pooling.h"
 #include "nn/softmax_head.h"
-#include "task/task.h"
+#include "task/examples.h"
 #include "task/text_batch.h"
 #include "task/text_data.h"
 
@@ -43,7 +42,6 @@ typedef struct rr_classify {
     float *class_weights;                 /* [classes], NULL: all 1 */
     rr_classify_set sets[RR_SPLIT_COUNT]; /* texts.count 0: no such data */
     rr_text_set taken;                    /* texts to predict of */
-    rr_batches *batches;
 
     rr_encoder encoder;
     rr_pooling *pooling;
@@ -52,16 +50,12 @@ typedef struct rr_classify {
     /* What plan took. */
     size_t micro_rows;
     rr_text_batch texts;
-    rr_sequence_room flat;   /* rows of one step, the pooled vectors */
     int32_t *targets;        /* [micro_rows] */
     int32_t *predicted;      /* [micro_rows] */
     float *multi;            /* [micro_rows, classes] */
     float *pooled, *dpooled; /* [micro_rows, width] */
     float *probabilities;    /* [micro_rows, classes] without training */
     double *nll;             /* [micro_rows] */
-
-    const uint32_t *batch; /* examples of the rows of this step */
-    size_t batch_rows;
 } rr_classify;
 
 static inline size_t rr_classify_classes(const rr_classify *c) { return c->labels.count; }

@@ -1,6 +1,4 @@
 /* Classes of texts, many at a time. */
-#include <stdlib.h>
-
 #include "math/pointwise.h"
 #include "task/classify_model.h"
 #include "task/json_string.h"
@@ -46,8 +44,8 @@ static void put_several(const rr_classify *c, const float *p, rr_buffer *out) {
     put_probabilities(c, p, out);
 }
 
-/* Rows [first, first + rows) of examples, which have tokens. */
-static void predict_rows(rr_classify *c, const uint32_t *examples, size_t rows, rr_buffer *out) {
+static rr_status predict(rr_task *task, const uint32_t *examples, size_t rows, rr_buffer *out) {
+    rr_classify *c = (rr_classify *)task;
     rr_sequence sequence;
     size_t classes = rr_classify_classes(c), width = c->encoder.width;
     rr_classify_forward(c, &c->taken, examples, rows, 0, NULL, NULL, &sequence);
@@ -67,22 +65,11 @@ static void predict_rows(rr_classify *c, const uint32_t *examples, size_t rows, 
         else
             put_one(c, p, text);
     }
+    return RR_OK;
 }
 
 rr_status rr_classify_predict(rr_task *task, const rr_text *texts, size_t count, rr_buffer *out) {
     (void)texts; /* taken */
-    rr_classify *c = (rr_classify *)task;
-    uint32_t *examples = malloc((c->micro_rows + 1) * sizeof *examples);
-    if (examples == NULL) return rr_fail(RR_ERR_NOMEM, "no memory to predict %zu texts at a time", c->micro_rows);
-    for (size_t next = 0, rows = 0; next < count || rows > 0; rows = 0) {
-        for (; next < count && rows < c->micro_rows; next++) {
-            if (c->taken.lengths[next] > 0)
-                examples[rows++] = (uint32_t)next;
-            else
-                rr_buffer_puts(&out[next], "\"label\": null");
-        }
-        if (rows > 0) predict_rows(c, examples, rows, out);
-    }
-    free(examples);
-    return RR_OK;
+    const rr_classify *c = (const rr_classify *)task;
+    return rr_examples_predict(task, c->taken.lengths, count, c->micro_rows, "\"label\": null", predict, out);
 }

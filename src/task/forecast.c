@@ -13,7 +13,7 @@ static const rr_forecaster *self_const(const rr_task *task) { return (const rr_f
 static void destroy(rr_task *task) {
     rr_forecaster *f = self(task);
     rr_forecast_free_data(f);
-    rr_batches_free(f->batches);
+    rr_batches_free(f->base.examples.order);
     rr_pooling_free(f->pooling);
     rr_rnn_free(f->rnn);
     rr_params_free(&f->base.params);
@@ -61,7 +61,7 @@ static rr_status order_batches(rr_forecaster *f, uint64_t seed) {
     const rr_forecast_part *part = &f->parts[RR_SPLIT_TRAIN];
     if (part->count == 0) return RR_OK;
     f->base.tokens_a_row = f->steps;
-    return rr_batches_create(NULL, part->count * f->groups, f->global_batch_size, seed, &f->batches);
+    return rr_batches_create(NULL, part->count * f->groups, f->global_batch_size, seed, &f->base.examples.order);
 }
 
 static rr_forecast_loss loss_of(const rr_forecast_config *config) {
@@ -112,16 +112,11 @@ static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin
     rr_rnn_plan(f->rnn, arena, total, f->steps, rows, training);
 }
 
-static uint64_t steps_per_epoch(const rr_task *task) {
-    const rr_forecaster *f = self_const(task);
-    return f->batches != NULL ? rr_batches_steps(f->batches) : 0;
-}
-
 static rr_status load(rr_task *task, const rr_position *position, size_t begin, size_t end, rr_loss_count *count) {
     rr_forecaster *f = self(task);
-    f->batch_rows = rr_batches_at(f->batches, position->epoch, position->step_in_epoch, &f->examples);
-    size_t stop = end < f->batch_rows ? end : f->batch_rows;
-    double rows = stop > begin ? (double)(stop - begin) : 0;
+    const uint32_t *examples;
+    rr_examples_load(task, position);
+    double rows = (double)rr_examples_share(task, begin, end, &examples);
     *count = (rr_loss_count){.rows = rows,
                              .tokens = rows * (double)f->steps,
                              .targets = rows * (double)(f->row_targets * f->config.horizon)};
@@ -162,10 +157,8 @@ static void gradients_of_places(rr_forecaster *f, size_t targets) {
     }
 }
 
-static void drop_output(rr_forecaster *f, const rr_dropout *dropout, size_t rows, float *pooled) {
-    rr_sequence flat = rr_sequence_of(&f->batch.flat, rows);
-    rr_dropout_apply(dropout, (uint32_t)f->model.num_layers, (float)f->model.dropout_output, &flat, f->width, pooled,
-                     pooled);
+static void drop_output(const rr_forecaster *f, const rr_dropout *dropout, const rr_sequence *sequence, float *pooled) {
+    rr_dropout_rows(dropout, (uint32_t)f->model.num_layers, (float)f->model.dropout_output, sequence, f->width, pooled);
 }
 
 void rr_forecast_forward(rr_forecaster *f, const rr_forecast_part *part, size_t rows, size_t first, bool with_truth,
@@ -179,7 +172,7 @@ void rr_forecast_forward(rr_forecaster *f, const rr_forecast_part *part, size_t 
     f->top = rr_rnn_forward(f->rnn, params, sequence, f->batch.x, NULL, NULL, dropout, hooks);
     rr_profile_enter(RR_PHASE_HEAD);
     rr_pooling_forward(f->pooling, params, sequence, f->top, f->pooled, hooks);
-    drop_output(f, dropout, rows, f->pooled);
+    drop_output(f, dropout, sequence, f->pooled);
     rr_linear_forward(&f->head, params, rows, f->pooled, f->y, hooks);
     if (f->config.linear_skip) {
         rr_linear_forward(&f->skip, params, targets, f->batch.history, f->skipped, hooks);
@@ -201,7 +194,7 @@ static void backward(rr_forecaster *f, const rr_sequence *sequence, const rr_dro
                            hooks);
         rr_hooks_ready(hooks, rr_param_end(params, f->skip.bias));
     }
-    drop_output(f, dropout, rows, f->dpooled);
+    drop_output(f, dropout, sequence, f->dpooled);
     rr_pooling_backward(f->pooling, params, sequence, f->top, f->dpooled, f->dtop, hooks);
     rr_profile_enter(outer);
     rr_rnn_backward(f->rnn, params, sequence, f->batch.x, f->dtop, NULL, NULL, NULL, hooks);
@@ -211,15 +204,15 @@ static rr_status train(rr_task *task, size_t begin, size_t end, float scale, con
                        const rr_hooks *hooks, double *loss) {
     rr_forecaster *f = self(task);
     rr_params *params = &f->base.params;
-    size_t stop = end < f->batch_rows ? end : f->batch_rows, rows = stop > begin ? stop - begin : 0;
+    const uint32_t *examples;
+    size_t rows = rr_examples_share(task, begin, end, &examples);
     *loss = 0;
-    if (rows == 0) { /* the last batch of an epoch may have fewer rows than ranks */
-        rr_params_settle_grads(params);
-        rr_hooks_ready(hooks, params->total);
+    if (rows == 0) {
+        rr_examples_none(task, hooks);
         return RR_OK;
     }
     rr_sequence sequence;
-    for (size_t i = 0; i < rows; i++) f->batch.ids[i] = f->examples[begin + i];
+    for (size_t i = 0; i < rows; i++) f->batch.ids[i] = examples[i];
     rr_forecast_forward(f, &f->parts[RR_SPLIT_TRAIN], rows, begin, true, dropout, hooks, &sequence);
     rr_phase outer = rr_profile_enter(RR_PHASE_LOSS);
     *loss = rr_forecast_loss_run(&f->loss, rows * f->row_targets * f->config.horizon, f->y, f->batch.truth, scale);
@@ -258,7 +251,7 @@ const rr_task_ops rr_task_forecast = {
     .create = create,
     .free = destroy,
     .plan = plan,
-    .steps_per_epoch = steps_per_epoch,
+    .steps_per_epoch = rr_examples_steps,
     .load = load,
     .train = train,
     .commit = rr_task_no_commit,

@@ -7,7 +7,6 @@ void rr_forecast_batch_plan(rr_forecaster *f, rr_arena *arena, size_t rows) {
     rr_forecast_batch *b = &f->batch;
     size_t targets = rows * f->row_targets;
     rr_sequence_room_plan(&b->room, arena, f->steps, rows);
-    rr_sequence_room_plan(&b->flat, arena, 1, rows);
     b->ids = rr_arena_take(arena, rows * sizeof *b->ids);
     b->x = rr_arena_floats(arena, f->steps * rows * f->input_width);
     b->shift = rr_arena_floats(arena, targets);
@@ -71,8 +70,7 @@ rr_sequence rr_forecast_batch_fill(rr_forecaster *f, const rr_forecast_part *par
     for (size_t i = 0; i < rows; i++) {
         size_t window = b->ids[i] / f->groups, group = b->ids[i] % f->groups, at = part->first[window];
         b->room.lengths[i] = f->steps;
-        b->flat.lengths[i] = 1;
-        b->room.row_id[i] = b->flat.row_id[i] = first + i;
+        b->room.row_id[i] = first + i;
         fill_inputs(f, part->table, at - f->config.window, group, i, rows);
         for (size_t k = 0; k < f->row_targets; k++)
             fill_target(f, part->table, at, f->scale.targets[group * f->row_targets + k], i * f->row_targets + k,

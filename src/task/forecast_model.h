@@ -2,14 +2,13 @@
 #ifndef RR_TASK_FORECAST_MODEL_H
 #define RR_TASK_FORECAST_MODEL_H
 
-#include "data/batches.h"
 #include "data/series_math.h"
 #include "data/series_scale.h"
 #include "nn/linear.h"
 #include "nn/pooling.h"
 #include "nn/rnn.h"
+#include "task/examples.h"
 #include "task/forecast_loss.h"
-#include "task/task.h"
 
 /** What is taken off a window's values, and put back on its forecast. */
 typedef enum rr_window_norm { RR_WINDOW_NONE, RR_WINDOW_LAST, RR_WINDOW_MEAN_STD } rr_window_norm;
@@ -47,12 +46,12 @@ typedef struct rr_forecast_part {
 
 /** A packed batch of windows; a row is a window, or with channel_independent one column of it. */
 typedef struct rr_forecast_batch {
-    rr_sequence_room room, flat; /* [steps, rows]; one step */
-    uint32_t *ids;               /* [rows] window * groups + group */
-    float *x;                    /* [steps * rows, input_width] */
-    float *shift, *scale;        /* [rows, row_targets] z = scale * network + shift */
-    float *history;              /* [rows * row_targets, window], linear_skip alone */
-    float *truth;                /* [rows, row_targets, horizon] */
+    rr_sequence_room room; /* [steps, rows] */
+    uint32_t *ids;         /* [rows] window * groups + group */
+    float *x;              /* [steps * rows, input_width] */
+    float *shift, *scale;  /* [rows, row_targets] z = scale * network + shift */
+    float *history;        /* [rows * row_targets, window], linear_skip alone */
+    float *truth;          /* [rows, row_targets, horizon] */
 } rr_forecast_batch;
 
 typedef struct rr_forecaster {
@@ -70,7 +69,6 @@ typedef struct rr_forecaster {
     char season_name[48], mean_name[48]; /* of floors */
     rr_forecast_table tables[RR_SPLIT_COUNT], taken;
     rr_forecast_part parts[RR_SPLIT_COUNT], wanted; /* wanted: what is to be predicted */
-    rr_batches *batches;
 
     size_t groups;      /* rows of the network for each window: targets, or 1 */
     size_t row_targets; /* columns that a row forecasts: 1, or the targets */
@@ -93,8 +91,6 @@ typedef struct rr_forecaster {
     float *dtop;             /* [steps * rows, width] */
 
     const rr_forecast_part *evaluated; /* what the last outcomes are of */
-    const uint32_t *examples;          /* of the rows of this step */
-    size_t batch_rows;
 } rr_forecaster;
 
 /** Floats that the network says of a window: [targets, horizon, outputs]. */

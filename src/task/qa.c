@@ -33,11 +33,10 @@ static const rr_qa *self_const(const rr_task *task) { return (const rr_qa *)task
 static void destroy(rr_task *task) {
     rr_qa *qa = self(task);
     rr_qa_free_data(qa);
-    rr_batches_free(qa->batches);
+    rr_batches_free(qa->base.examples.order);
     free(qa->lengths);
     rr_encoder_free(&qa->question);
     rr_pooling_free(qa->last);
-    rr_pooling_free(qa->story_last);
     rr_rnn_free(qa->story);
     rr_attention_free(qa->attention);
     rr_params_free(&qa->base.params);
@@ -72,7 +71,6 @@ static rr_status declare(rr_qa *qa) {
                             .directions = model.bidirectional ? 2 : 1,
                             .team = qa->team};
     RR_TRY(rr_pooling_create(&last, &qa->last));
-    RR_TRY(rr_pooling_create(&last, &qa->story_last));
     rr_rnn_spec story = story_spec(qa);
     RR_TRY(rr_rnn_create(&story, &qa->story));
     RR_TRY(rr_softmax_head_declare(&qa->head, params, "head", 2 * qa->width, qa->answers.count, (size_t)-1));
@@ -101,7 +99,7 @@ static rr_status order_batches(rr_qa *qa, uint64_t seed) {
         qa->lengths[i] = set->stories.lengths[i] + set->questions.lengths[i];
         if (qa->lengths[i] > qa->base.tokens_a_row) qa->base.tokens_a_row = qa->lengths[i];
     }
-    return rr_batches_create(qa->lengths, count, qa->global_batch_size, seed, &qa->batches);
+    return rr_batches_create(qa->lengths, count, qa->global_batch_size, seed, &qa->base.examples.order);
 }
 
 static rr_status create(const rr_task_setup *setup, rr_task **out) {
@@ -114,10 +112,7 @@ static rr_status create(const rr_task_setup *setup, rr_task **out) {
     qa->model = *setup->model;
     qa->team = setup->team;
     qa->global_batch_size = setup->global_batch_size;
-    qa->rules = (rr_text_rules){.unit = RR_UNIT_WORD,
-                                .normalise = {setup->data->lowercase, setup->data->split_punctuation},
-                                .max_length = setup->data->max_length,
-                                .keep = (rr_keep)setup->data->keep};
+    qa->rules = rr_text_data_rules(setup->data, RR_UNIT_WORD);
     rr_status status = rr_qa_read(qa, setup);
     if (status == RR_OK) status = declare(qa);
     if (status == RR_OK) status = order_batches(qa, setup->seed);
@@ -129,30 +124,20 @@ static rr_status create(const rr_task_setup *setup, rr_task **out) {
     return RR_OK;
 }
 
-static void grow(size_t *largest, size_t value) {
-    if (value > *largest) *largest = value;
-}
-
-/* The largest total and length that any rows need. */
-static void measure(const rr_text_set *texts, size_t rows, size_t *total, size_t *longest) {
-    grow(longest, rr_text_set_longest(texts));
-    grow(total, rr_text_set_most(texts, rows));
-}
-
 static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin, size_t end, bool training) {
     (void)begin, (void)end;
     rr_qa *qa = self(task);
     size_t rows = micro_rows > 0 ? micro_rows : 1, W = qa->width, E = qa->model.embedding_size;
-    size_t total = rows, longest = 1, asked = rows, longest_asked = 1;
-    measure(&qa->taken_stories, rows, &total, &longest);
-    measure(&qa->taken_questions, rows, &asked, &longest_asked);
+    rr_text_extent story = rr_text_extent_of(&qa->taken_stories, rows);
+    rr_text_extent asked = rr_text_extent_of(&qa->taken_questions, rows);
     for (int split = 0; split < RR_SPLIT_COUNT; split++) {
-        measure(&qa->sets[split].stories, rows, &total, &longest);
-        measure(&qa->sets[split].questions, rows, &asked, &longest_asked);
+        rr_text_extent_grow(&story, &qa->sets[split].stories, rows);
+        rr_text_extent_grow(&asked, &qa->sets[split].questions, rows);
     }
+    size_t total = story.total;
     qa->micro_rows = rows;
-    rr_text_batch_plan(&qa->stories, arena, total, longest, rows);
-    rr_text_batch_plan(&qa->questions, arena, asked, longest_asked, rows);
+    rr_text_batch_plan(&qa->stories, arena, story, rows);
+    rr_text_batch_plan(&qa->questions, arena, asked, rows);
     qa->question_row = rr_arena_take(arena, rows * sizeof *qa->question_row);
     qa->own_row = rr_arena_take(arena, rows * sizeof *qa->own_row);
     qa->asked = rr_arena_floats(arena, rows * W);
@@ -176,32 +161,26 @@ static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin
         qa->dfeatures = rr_arena_floats(arena, rows * 2 * W);
     }
     rr_softmax_head_plan(&qa->head, arena, qa->team, rows, training);
-    rr_pooling_plan(qa->last, arena, asked, rows, training);
-    rr_pooling_plan(qa->story_last, arena, total, rows, training);
     if (qa->attention != NULL)
-        rr_attention_plan(
-            qa->attention, arena,
-            &(rr_attention_room){
-                .rows = rows, .vectors = total, .longest = longest, .queries = rows, .part = rows, .pairs = total},
-            training);
-    rr_rnn_plan(qa->story, arena, total, longest, rows, training);
-    rr_encoder_plan(&qa->question, arena, asked, longest_asked, rows, training);
-}
-
-static uint64_t steps_per_epoch(const rr_task *task) {
-    const rr_qa *qa = self_const(task);
-    return qa->batches != NULL ? rr_batches_steps(qa->batches) : 0;
+        rr_attention_plan(qa->attention, arena,
+                          &(rr_attention_room){.rows = rows,
+                                               .vectors = total,
+                                               .longest = story.longest,
+                                               .queries = rows,
+                                               .part = rows,
+                                               .pairs = total},
+                          training);
+    rr_rnn_plan(qa->story, arena, total, story.longest, rows, training);
+    rr_encoder_plan(&qa->question, arena, asked.total, asked.longest, rows, training);
 }
 
 static rr_status load(rr_task *task, const rr_position *position, size_t begin, size_t end, rr_loss_count *count) {
     rr_qa *qa = self(task);
-    qa->batch_rows = rr_batches_at(qa->batches, position->epoch, position->step_in_epoch, &qa->batch);
-    *count = (rr_loss_count){.rows = 0};
-    for (size_t row = begin; row < end && row < qa->batch_rows; row++) {
-        count->rows += 1;
-        count->targets += 1;
-        count->tokens += (double)qa->lengths[qa->batch[row]];
-    }
+    const uint32_t *examples;
+    rr_examples_load(task, position);
+    size_t rows = rr_examples_share(task, begin, end, &examples);
+    *count = (rr_loss_count){.rows = (double)rows, .targets = (double)rows};
+    for (size_t i = 0; i < rows; i++) count->tokens += (double)qa->lengths[examples[i]];
     return RR_OK;
 }
 
@@ -217,25 +196,10 @@ static void fill_story(rr_qa *qa, const rr_sequence *stories) {
         }
 }
 
-static void match_rows(rr_qa *qa, size_t rows) {
-    for (size_t row = 0; row < rows; row++) {
-        qa->own_row[row] = row;
-        for (size_t i = 0; i < rows; i++)
-            if (qa->questions.order[i] == qa->stories.order[row]) qa->question_row[row] = i;
-    }
-}
-
-/* Dropout of what the answer is made from, as a batch of one step. */
+/* Dropout of what the answer is made from. */
 static void drop_features(const rr_qa *qa, const rr_dropout *dropout, const rr_sequence *stories, float *features) {
-    const size_t offset[2] = {0, stories->rows};
-    rr_sequence one = {.steps = 1,
-                       .rows = stories->rows,
-                       .total = stories->rows,
-                       .active = stories->active,
-                       .offset = offset,
-                       .row_id = stories->row_id};
-    rr_dropout_apply(dropout, story_site(qa) + (uint32_t)qa->model.num_layers, (float)qa->model.dropout_output, &one,
-                     2 * qa->width, features, features);
+    rr_dropout_rows(dropout, story_site(qa) + (uint32_t)qa->model.num_layers, (float)qa->model.dropout_output, stories,
+                    2 * qa->width, features);
 }
 
 void rr_qa_forward(rr_qa *qa, const rr_text_set *stories, const rr_text_set *questions, const uint32_t *examples,
@@ -245,7 +209,8 @@ void rr_qa_forward(rr_qa *qa, const rr_text_set *stories, const rr_text_set *que
     rr_phase outer = rr_profile_enter(RR_PHASE_EMBEDDING);
     batch->stories = rr_text_batch_fill(&qa->stories, stories, examples, rows, first);
     batch->questions = rr_text_batch_fill(&qa->questions, questions, examples, rows, first);
-    match_rows(qa, rows);
+    rr_text_batch_match(qa->questions.order, qa->stories.order, rows, qa->question_row);
+    for (size_t row = 0; row < rows; row++) qa->own_row[row] = row;
     rr_profile_enter(outer);
     rr_encoder_forward(&qa->question, params, &batch->questions, qa->questions.tokens, NULL, NULL, dropout, hooks);
     rr_pooling_forward(qa->last, params, &batch->questions, qa->question.top, qa->asked, hooks);
@@ -263,7 +228,7 @@ void rr_qa_forward(rr_qa *qa, const rr_text_set *stories, const rr_text_set *que
         rr_attention_begin(qa->attention, params, &qa->memory, hooks);
         rr_attention_forward(qa->attention, params, 0, rows, qa->own_row, qa->query, qa->read, hooks);
     } else {
-        rr_pooling_forward(qa->story_last, params, &batch->stories, top, qa->read, hooks);
+        rr_pooling_forward(qa->last, params, &batch->stories, top, qa->read, hooks);
     }
     for (size_t row = 0; row < rows; row++) {
         memcpy(qa->features + row * 2 * W, qa->read + row * W, W * sizeof *qa->features);
@@ -276,7 +241,7 @@ void rr_qa_forward(rr_qa *qa, const rr_text_set *stories, const rr_text_set *que
 static void back_to_story(rr_qa *qa, const rr_sequence *stories, const rr_hooks *hooks) {
     const rr_params *params = &qa->base.params;
     if (qa->attention == NULL) {
-        rr_pooling_backward(qa->story_last, params, stories, NULL, qa->dread, qa->dtop, hooks);
+        rr_pooling_backward(qa->last, params, stories, NULL, qa->dread, qa->dtop, hooks);
         return;
     }
     rr_attention_backward(qa->attention, params, 0, stories->rows, qa->own_row, qa->query, qa->dread, true, qa->dquery,
@@ -321,15 +286,14 @@ static rr_status train(rr_task *task, size_t begin, size_t end, float scale, con
     rr_qa *qa = self(task);
     const rr_qa_set *set = &qa->sets[RR_SPLIT_TRAIN];
     rr_params *params = &qa->base.params;
-    size_t stop = end < qa->batch_rows ? end : qa->batch_rows, rows = stop > begin ? stop - begin : 0;
+    const uint32_t *examples;
+    size_t rows = rr_examples_share(task, begin, end, &examples);
     rr_qa_batch batch;
     *loss = 0;
-    if (rows == 0) { /* the last batch of an epoch may have fewer rows than ranks */
-        rr_params_settle_grads(params);
-        rr_hooks_ready(hooks, params->total);
+    if (rows == 0) {
+        rr_examples_none(task, hooks);
         return RR_OK;
     }
-    const uint32_t *examples = qa->batch + begin;
     rr_qa_forward(qa, &set->stories, &set->questions, examples, rows, begin, dropout, hooks, &batch);
     for (size_t i = 0; i < rows; i++) qa->targets[i] = set->answers[examples[qa->stories.order[i]]];
     rr_softmax_head_run(&qa->head, params,
@@ -397,7 +361,7 @@ const rr_task_ops rr_task_qa = {
     .create = create,
     .free = destroy,
     .plan = plan,
-    .steps_per_epoch = steps_per_epoch,
+    .steps_per_epoch = rr_examples_steps,
     .load = load,
     .train = train,
     .commit = rr_task_no_commit,

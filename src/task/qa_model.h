@@ -6,14 +6,13 @@
 #ifndef RR_TASK_QA_MODEL_H
 #define RR_TASK_QA_MODEL_H
 
-#include "data/batches.h"
 #include "data/labels.h"
 #include "data/text_set.h"
 #include "nn/attention.h"
 #include "nn/encoder.h"
 #include "nn/pooling.h"
 #include "nn/softmax_head.h"
-#include "task/task.h"
+#include "task/examples.h"
 #include "task/text_batch.h"
 #include "task/text_data.h"
 
@@ -43,12 +42,10 @@ typedef struct rr_qa {
     rr_qa_set sets[RR_SPLIT_COUNT];
     rr_text_set taken_stories, taken_questions;
     size_t *lengths; /* [train] words of story and question */
-    rr_batches *batches;
 
     rr_encoder question; /* its embedding is the story's, too */
-    rr_pooling *last;    /* of the question */
+    rr_pooling *last;    /* of the question; of the story without attention */
     rr_rnn *story;
-    rr_pooling *story_last; /* without attention */
     rr_attention *attention;
     rr_softmax_head head;
     size_t width, input_size; /* of a question or story vector; of a word of the story */
@@ -69,9 +66,6 @@ typedef struct rr_qa {
     float *features, *dfeatures;  /* [rows, 2 width] */
     int32_t *targets, *predicted; /* [rows] */
     double *nll;                  /* [rows] */
-
-    const uint32_t *batch; /* examples of the rows of this step */
-    size_t batch_rows;
 } rr_qa;
 
 /** qa_data.c */

@@ -43,7 +43,8 @@ static void put_attention(const rr_qa *qa, size_t row, rr_buffer *out) {
     rr_buffer_puts(out, "]");
 }
 
-static rr_status predict_rows(rr_qa *qa, const uint32_t *examples, size_t rows, rr_buffer *out) {
+static rr_status predict(rr_task *task, const uint32_t *examples, size_t rows, rr_buffer *out) {
+    rr_qa *qa = (rr_qa *)task;
     rr_qa_batch batch;
     float *p = malloc(qa->answers.count * sizeof *p);
     if (p == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for %zu answers", qa->answers.count);
@@ -60,19 +61,14 @@ static rr_status predict_rows(rr_qa *qa, const uint32_t *examples, size_t rows, 
 
 rr_status rr_qa_predict(rr_task *task, const rr_text *texts, size_t count, rr_buffer *out) {
     (void)texts; /* taken */
-    rr_qa *qa = (rr_qa *)task;
-    rr_status status = RR_OK;
-    uint32_t *examples = malloc((qa->micro_rows + 1) * sizeof *examples);
-    if (examples == NULL) return rr_fail(RR_ERR_NOMEM, "no memory to answer %zu questions", qa->micro_rows);
-    for (size_t next = 0, rows = 0; (next < count || rows > 0) && status == RR_OK; rows = 0) {
-        for (; next < count && rows < qa->micro_rows; next++) {
-            if (qa->taken_stories.lengths[next] > 0 && qa->taken_questions.lengths[next] > 0)
-                examples[rows++] = (uint32_t)next;
-            else
-                rr_buffer_puts(&out[next], "\"answer\": null");
-        }
-        if (rows > 0) status = predict_rows(qa, examples, rows, out);
+    const rr_qa *qa = (const rr_qa *)task;
+    size_t *shorter = malloc((count + 1) * sizeof *shorter); /* of story and question */
+    if (shorter == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for %zu questions", count);
+    for (size_t i = 0; i < count; i++) {
+        size_t story = qa->taken_stories.lengths[i], question = qa->taken_questions.lengths[i];
+        shorter[i] = story < question ? story : question;
     }
-    free(examples);
+    rr_status status = rr_examples_predict(task, shorter, count, qa->micro_rows, "\"answer\": null", predict, out);
+    free(shorter);
     return status;
 }

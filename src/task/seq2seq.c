@@ -85,7 +85,7 @@ size_t rr_seq2seq_classes(const rr_seq2seq *s) {
 static void destroy(rr_task *task) {
     rr_seq2seq *s = self(task);
     rr_seq2seq_free_data(s);
-    rr_batches_free(s->batches);
+    rr_batches_free(s->base.examples.order);
     free(s->lengths);
     rr_encoder_free(&s->encoder);
     rr_decoder_free(&s->decoder);
@@ -134,7 +134,7 @@ static rr_status order_batches(rr_seq2seq *s, uint64_t seed) {
         s->lengths[i] = set->sources.lengths[i] + set->targets.lengths[i] + 1;
         if (s->lengths[i] > s->base.tokens_a_row) s->base.tokens_a_row = s->lengths[i];
     }
-    return rr_batches_create(s->lengths, count, s->global_batch_size, seed, &s->batches);
+    return rr_batches_create(s->lengths, count, s->global_batch_size, seed, &s->base.examples.order);
 }
 
 static rr_status check(const rr_task_setup *setup, const rr_seq2seq_config *own) {
@@ -166,10 +166,7 @@ static rr_status create(const rr_task_setup *setup, rr_task **out) {
     s->model = *setup->model;
     s->team = setup->team;
     s->global_batch_size = setup->global_batch_size;
-    s->rules = (rr_text_rules){.unit = (rr_unit)s->config.unit,
-                               .normalise = {setup->data->lowercase, setup->data->split_punctuation},
-                               .max_length = setup->data->max_length,
-                               .keep = (rr_keep)setup->data->keep};
+    s->rules = rr_text_data_rules(setup->data, (rr_unit)s->config.unit);
     rr_status status = rr_seq2seq_read(s, setup);
     if (status == RR_OK) status = declare(s);
     if (status == RR_OK) status = order_batches(s, setup->seed);
@@ -181,40 +178,21 @@ static rr_status create(const rr_task_setup *setup, rr_task **out) {
     return RR_OK;
 }
 
-static void grow(size_t *largest, size_t value) {
-    if (value > *largest) *largest = value;
-}
-
-/* The largest that any rows of any part need. */
-typedef struct extent {
-    size_t source_total, source_longest, target_total, target_longest;
-} extent;
-
-static extent measure(const rr_seq2seq *s, size_t rows) {
-    extent e = {.source_total = rows, .source_longest = 1, .target_total = rows, .target_longest = 1};
-    grow(&e.source_longest, rr_text_set_longest(&s->taken));
-    grow(&e.source_total, rr_text_set_most(&s->taken, rows));
-    for (int split = 0; split < RR_SPLIT_COUNT; split++) {
-        const rr_seq2seq_set *set = &s->sets[split];
-        grow(&e.source_longest, rr_text_set_longest(&set->sources));
-        grow(&e.source_total, rr_text_set_most(&set->sources, rows));
-        grow(&e.target_longest, rr_text_set_longest(&set->targets) + 1);
-        grow(&e.target_total, rr_text_set_most(&set->targets, rows) + rows);
-    }
-    return e;
-}
-
 static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin, size_t end, bool training) {
     (void)begin, (void)end;
     rr_seq2seq *s = self(task);
     size_t rows = micro_rows > 0 ? micro_rows : 1, H = s->model.hidden_size;
     size_t ends = rr_rnn_state_size(s->encoder.rnn), begins = s->decoder.state_size;
-    extent e = measure(s, rows);
-    size_t total = e.target_total;
+    rr_text_extent source = rr_text_extent_of(&s->taken, rows), target = {0};
+    for (int split = 0; split < RR_SPLIT_COUNT; split++) {
+        rr_text_extent_grow(&source, &s->sets[split].sources, rows);
+        rr_text_extent_grow(&target, &s->sets[split].targets, rows);
+    }
+    size_t total = target.total + rows, longest = target.longest + 1; /* with their ends */
     s->beams = training ? 1 : s->config.beam_size;
     s->micro_rows = rows;
-    rr_text_batch_plan(&s->sources, arena, e.source_total, e.source_longest, rows);
-    rr_sequence_room_plan(&s->room, arena, e.target_longest, rows);
+    rr_text_batch_plan(&s->sources, arena, source, rows);
+    rr_sequence_room_plan(&s->room, arena, longest, rows);
     s->target_order = rr_arena_take(arena, rows * sizeof *s->target_order);
     s->source_row = rr_arena_take(arena, rows * sizeof *s->source_row);
     s->packed_row = rr_arena_take(arena, total * sizeof *s->packed_row);
@@ -224,14 +202,14 @@ static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin
     s->nll = rr_arena_take(arena, total * sizeof *s->nll);
     s->state = rr_arena_floats(arena, ends * rows);
     s->start = rr_arena_floats(arena, begins * rows);
-    s->values = rr_arena_floats(arena, e.source_total * s->encoder.width);
+    s->values = rr_arena_floats(arena, source.total * s->encoder.width);
     s->begin = rr_arena_take(arena, (rows + 1) * sizeof *s->begin);
     if (training) {
         s->dstate = rr_arena_floats(arena, ends * rows);
         s->dstart = rr_arena_floats(arena, begins * rows);
-        s->dvalues = rr_arena_floats(arena, e.source_total * s->encoder.width);
-    } else {
-        grow(&total, rows * s->beams);
+        s->dvalues = rr_arena_floats(arena, source.total * s->encoder.width);
+    } else if (total < rows * s->beams) {
+        total = rows * s->beams;
     }
     size_t live = rows * s->beams;
     s->live = rr_arena_floats(arena, begins * live);
@@ -241,30 +219,26 @@ static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin
     rr_softmax_head_plan(&s->head, arena, s->team, total, training);
     rr_decoder_plan(&s->decoder, arena,
                     &(rr_decoder_room){.total = total,
-                                       .steps = e.target_longest,
+                                       .steps = longest,
                                        .rows = live,
                                        .memory_rows = rows,
-                                       .memory_vectors = e.source_total,
-                                       .memory_longest = e.source_longest},
+                                       .memory_vectors = source.total,
+                                       .memory_longest = source.longest},
                     training);
     rr_bridge_plan(&s->bridge, arena, s->team, rows, training);
-    rr_encoder_plan(&s->encoder, arena, e.source_total, e.source_longest, rows, training);
-}
-
-static uint64_t steps_per_epoch(const rr_task *task) {
-    const rr_seq2seq *s = self_const(task);
-    return s->batches != NULL ? rr_batches_steps(s->batches) : 0;
+    rr_encoder_plan(&s->encoder, arena, source.total, source.longest, rows, training);
 }
 
 static rr_status load(rr_task *task, const rr_position *position, size_t begin, size_t end, rr_loss_count *count) {
     rr_seq2seq *s = self(task);
     const rr_seq2seq_set *set = &s->sets[RR_SPLIT_TRAIN];
-    s->batch_rows = rr_batches_at(s->batches, position->epoch, position->step_in_epoch, &s->batch);
-    *count = (rr_loss_count){.rows = 0};
-    for (size_t row = begin; row < end && row < s->batch_rows; row++) {
-        count->rows += 1;
-        count->targets += (double)set->targets.lengths[s->batch[row]] + 1;
-        count->tokens += (double)s->lengths[s->batch[row]];
+    const uint32_t *examples;
+    rr_examples_load(task, position);
+    size_t rows = rr_examples_share(task, begin, end, &examples);
+    *count = (rr_loss_count){.rows = (double)rows};
+    for (size_t i = 0; i < rows; i++) {
+        count->targets += (double)set->targets.lengths[examples[i]] + 1;
+        count->tokens += (double)s->lengths[examples[i]];
     }
     return RR_OK;
 }
@@ -280,23 +254,11 @@ void rr_seq2seq_encode(rr_seq2seq *s, const rr_text_set *sources, const uint32_t
     s->memory = (rr_memory){.rows = rows, .width = s->encoder.width, .begin = s->begin, .values = s->values};
 }
 
-/* Targets longest first, and which row of the sources each is. */
-static void order_targets(rr_seq2seq *s, const rr_text_set *targets, const uint32_t *examples, size_t rows) {
-    size_t *order = s->target_order;
-    for (size_t i = 0; i < rows; i++) { /* by insertion: a batch has few rows */
-        size_t at = i, length = targets->lengths[examples[i]];
-        for (; at > 0 && targets->lengths[examples[order[at - 1]]] < length; at--) order[at] = order[at - 1];
-        order[at] = i;
-    }
-    for (size_t row = 0; row < rows; row++)
-        for (size_t i = 0; i < rows; i++)
-            if (order[i] == s->sources.order[row]) s->source_row[i] = row;
-}
-
 /* What the decoder reads (the end, then the target) and what it shall say (the target, then the end). */
 static rr_sequence fill_targets(rr_seq2seq *s, const rr_text_set *targets, const uint32_t *examples, size_t rows,
                                 size_t first) {
-    order_targets(s, targets, examples, rows);
+    rr_text_batch_order(targets, examples, rows, s->target_order);
+    rr_text_batch_match(s->sources.order, s->target_order, rows, s->source_row);
     for (size_t i = 0; i < rows; i++) {
         s->room.lengths[i] = targets->lengths[examples[s->target_order[i]]] + 1;
         s->room.row_id[i] = first + s->target_order[i];
@@ -348,14 +310,13 @@ static rr_status train(rr_task *task, size_t begin, size_t end, float scale, con
     rr_seq2seq *s = self(task);
     const rr_seq2seq_set *set = &s->sets[RR_SPLIT_TRAIN];
     rr_params *params = &s->base.params;
-    size_t stop = end < s->batch_rows ? end : s->batch_rows, rows = stop > begin ? stop - begin : 0;
+    const uint32_t *examples;
+    size_t rows = rr_examples_share(task, begin, end, &examples);
     *loss = 0;
-    if (rows == 0) { /* the last batch of an epoch may have fewer rows than ranks */
-        rr_params_settle_grads(params);
-        rr_hooks_ready(hooks, params->total);
+    if (rows == 0) {
+        rr_examples_none(task, hooks);
         return RR_OK;
     }
-    const uint32_t *examples = s->batch + begin;
     rr_sequence sources, targets;
     rr_decoding call;
     rr_seq2seq_encode(s, &set->sources, examples, rows, begin, dropout, hooks, &sources);
@@ -436,7 +397,7 @@ const rr_task_ops rr_task_seq2seq = {
     .create = create,
     .free = destroy,
     .plan = plan,
-    .steps_per_epoch = steps_per_epoch,
+    .steps_per_epoch = rr_examples_steps,
     .load = load,
     .train = train,
     .commit = rr_task_no_commit,

@@ -58,9 +58,9 @@ static rr_status compare(const rr_seq2seq *s, const rr_seq2seq_set *set, size_t 
     return status;
 }
 
-/* examples: `rows` that follow each other; out: [rows, OUTCOMES] */
-static rr_status evaluate_rows(rr_seq2seq *s, rr_split split, const uint32_t *examples, size_t rows,
-                               const rr_hooks *hooks, double *out) {
+static rr_status evaluate(rr_task *task, rr_split split, const uint32_t *examples, size_t rows, const rr_hooks *hooks,
+                          double *out) {
+    rr_seq2seq *s = (rr_seq2seq *)task;
     const rr_seq2seq_set *set = &s->sets[split];
     rr_sequence sequence;
     rr_beam_found *found = calloc(rows + 1, sizeof *found);
@@ -79,18 +79,7 @@ static rr_status evaluate_rows(rr_seq2seq *s, rr_split split, const uint32_t *ex
 
 rr_status rr_seq2seq_evaluate(rr_task *task, rr_split split, size_t begin, size_t end, const rr_hooks *hooks,
                               double *outcomes) {
-    rr_seq2seq *s = (rr_seq2seq *)task;
-    rr_status status = RR_OK;
-    uint32_t *examples = malloc((s->micro_rows + 1) * sizeof *examples);
-    if (examples == NULL) return rr_fail(RR_ERR_NOMEM, "no memory to evaluate %zu pairs", s->micro_rows);
-    memset(outcomes, 0, (end - begin) * OUTCOMES * sizeof *outcomes);
-    for (size_t first = begin; first < end && status == RR_OK; first += s->micro_rows) {
-        size_t rows = end - first < s->micro_rows ? end - first : s->micro_rows;
-        for (size_t i = 0; i < rows; i++) examples[i] = (uint32_t)(first + i);
-        status = evaluate_rows(s, split, examples, rows, hooks, outcomes + (first - begin) * OUTCOMES);
-    }
-    free(examples);
-    return status;
+    return rr_examples_evaluate(task, split, begin, end, ((rr_seq2seq *)task)->micro_rows, hooks, outcomes, evaluate);
 }
 
 size_t rr_seq2seq_metrics(const rr_task *task, const double *outcomes, size_t units, rr_metric out[RR_TASK_METRICS]) {

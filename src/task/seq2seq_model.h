@@ -2,14 +2,13 @@
 #ifndef RR_TASK_SEQ2SEQ_MODEL_H
 #define RR_TASK_SEQ2SEQ_MODEL_H
 
-#include "data/batches.h"
 #include "data/text_set.h"
 #include "nn/bridge.h"
 #include "nn/decoder.h"
 #include "nn/encoder.h"
 #include "nn/softmax_head.h"
 #include "task/beam_search.h"
-#include "task/task.h"
+#include "task/examples.h"
 #include "task/text_batch.h"
 #include "task/text_data.h"
 
@@ -45,7 +44,6 @@ typedef struct rr_seq2seq {
     rr_seq2seq_set sets[RR_SPLIT_COUNT];
     rr_text_set taken; /* sources to translate */
     size_t *lengths;   /* [pairs] tokens of source and target */
-    rr_batches *batches;
 
     rr_encoder encoder;
     rr_bridge bridge;
@@ -70,9 +68,6 @@ typedef struct rr_seq2seq {
     float *fed, *fed_next;   /* [rows * beams, H] */
     size_t live_rows;        /* of the step before */
     size_t beams;            /* greedy while training */
-
-    const uint32_t *batch; /* examples of the rows of this step */
-    size_t batch_rows;
 } rr_seq2seq;
 
 /** The token that ends a target, and that the decoder reads first: <eos>, or one behind the vocabulary. */

@@ -69,7 +69,8 @@ rr_status rr_seq2seq_take(rr_task *task, const rr_text *texts, size_t count) {
     return RR_OK;
 }
 
-static rr_status predict_rows(rr_seq2seq *s, const uint32_t *examples, size_t rows, rr_buffer *out) {
+static rr_status predict(rr_task *task, const uint32_t *examples, size_t rows, rr_buffer *out) {
+    rr_seq2seq *s = (rr_seq2seq *)task;
     rr_sequence sequence;
     rr_beam_found *found = calloc(rows + 1, sizeof *found);
     if (found == NULL) return rr_fail(RR_ERR_NOMEM, "no memory to search for %zu texts", rows);
@@ -93,19 +94,6 @@ static rr_status predict_rows(rr_seq2seq *s, const uint32_t *examples, size_t ro
 
 rr_status rr_seq2seq_predict(rr_task *task, const rr_text *texts, size_t count, rr_buffer *out) {
     (void)texts; /* taken */
-    rr_seq2seq *s = (rr_seq2seq *)task;
-    rr_status status = RR_OK;
-    uint32_t *examples = malloc((s->micro_rows + 1) * sizeof *examples);
-    if (examples == NULL) return rr_fail(RR_ERR_NOMEM, "no memory to search for %zu texts", s->micro_rows);
-    for (size_t next = 0, rows = 0; (next < count || rows > 0) && status == RR_OK; rows = 0) {
-        for (; next < count && rows < s->micro_rows; next++) {
-            if (s->taken.lengths[next] > 0)
-                examples[rows++] = (uint32_t)next;
-            else
-                rr_buffer_puts(&out[next], "\"text\": \"\"");
-        }
-        if (rows > 0) status = predict_rows(s, examples, rows, out);
-    }
-    free(examples);
-    return status;
+    const rr_seq2seq *s = (const rr_seq2seq *)task;
+    return rr_examples_predict(task, s->taken.lengths, count, s->micro_rows, "\"text\": \"\"", predict, out);
 }

@@ -51,7 +51,7 @@ static const rr_tagger *self_const(const rr_task *task) { return (const rr_tagge
 static void destroy(rr_task *task) {
     rr_tagger *tagger = self(task);
     rr_tag_free_data(tagger);
-    rr_batches_free(tagger->batches);
+    rr_batches_free(tagger->base.examples.order);
     rr_encoder_free(&tagger->encoder);
     rr_char_encoder_free(&tagger->chars);
     rr_params_free(&tagger->base.params);
@@ -78,7 +78,8 @@ static rr_status order_batches(rr_tagger *tagger, uint64_t seed) {
     const rr_text_set *texts = &tagger->sets[RR_SPLIT_TRAIN].texts;
     if (texts->count == 0) return RR_OK;
     tagger->base.tokens_a_row = rr_text_set_longest(texts);
-    return rr_batches_create(texts->lengths, texts->count, tagger->global_batch_size, seed, &tagger->batches);
+    return rr_batches_create(texts->lengths, texts->count, tagger->global_batch_size, seed,
+                             &tagger->base.examples.order);
 }
 
 static rr_status check(const rr_task_setup *setup) {
@@ -99,10 +100,7 @@ static rr_status create(const rr_task_setup *setup, rr_task **out) {
     tagger->model = *setup->model;
     tagger->team = setup->team;
     tagger->global_batch_size = setup->global_batch_size;
-    tagger->rules = (rr_text_rules){.unit = RR_UNIT_WORD,
-                                    .normalise = {.lowercase = setup->data->lowercase},
-                                    .max_length = setup->data->max_length,
-                                    .keep = (rr_keep)setup->data->keep};
+    tagger->rules = rr_text_data_rules(setup->data, RR_UNIT_WORD);
     rr_status status = rr_tag_read(tagger, setup);
     if (status == RR_OK) status = declare(tagger);
     if (status == RR_OK) status = order_batches(tagger, setup->seed);
@@ -114,42 +112,36 @@ static rr_status create(const rr_task_setup *setup, rr_task **out) {
     return RR_OK;
 }
 
-static void grow(size_t *largest, size_t value) {
-    if (value > *largest) *largest = value;
-}
-
-static void plan_chars(rr_tagger *tagger, rr_arena *arena, size_t total, bool training) {
-    size_t characters = total, forms = tagger->taken.forms.table.count;
-    grow(&characters, rr_text_set_most(&tagger->taken.forms.texts, total));
+static void plan_chars(rr_tagger *tagger, rr_arena *arena, size_t words, bool training) {
+    rr_text_extent most = rr_text_extent_of(&tagger->taken.forms.texts, words);
+    size_t forms = tagger->taken.forms.table.count;
     for (int split = 0; split < RR_SPLIT_COUNT; split++) {
-        grow(&characters, rr_text_set_most(&tagger->sets[split].forms.texts, total));
-        grow(&forms, tagger->sets[split].forms.table.count);
+        size_t count = tagger->sets[split].forms.table.count;
+        rr_text_extent_grow(&most, &tagger->sets[split].forms.texts, words);
+        if (count > forms) forms = count;
     }
-    tagger->forms = rr_arena_take(arena, total * sizeof *tagger->forms);
-    rr_char_encoder_plan(&tagger->chars, arena, total, characters, forms, training);
+    tagger->forms = rr_arena_take(arena, words * sizeof *tagger->forms);
+    rr_char_encoder_plan(&tagger->chars, arena, words, most, forms, training);
 }
 
 static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin, size_t end, bool training) {
     (void)begin, (void)end;
     rr_tagger *tagger = self(task);
-    size_t rows = micro_rows > 0 ? micro_rows : 1, longest = 1, total = rows;
-    grow(&longest, rr_text_set_longest(&tagger->taken.texts));
-    grow(&total, rr_text_set_most(&tagger->taken.texts, rows));
-    for (int split = 0; split < RR_SPLIT_COUNT; split++) {
-        grow(&longest, rr_text_set_longest(&tagger->sets[split].texts));
-        grow(&total, rr_text_set_most(&tagger->sets[split].texts, rows));
-    }
+    size_t rows = micro_rows > 0 ? micro_rows : 1;
+    rr_text_extent most = rr_text_extent_of(&tagger->taken.texts, rows);
+    for (int split = 0; split < RR_SPLIT_COUNT; split++) rr_text_extent_grow(&most, &tagger->sets[split].texts, rows);
+    size_t total = most.total, longest = most.longest;
     tagger->micro_rows = rows;
-    rr_text_batch_plan(&tagger->texts, arena, total, longest, rows);
+    rr_text_batch_plan(&tagger->texts, arena, most, rows);
     tagger->targets = rr_arena_take(arena, total * sizeof *tagger->targets);
     tagger->predicted = rr_arena_take(arena, total * sizeof *tagger->predicted);
     tagger->row_gold = rr_arena_take(arena, longest * sizeof *tagger->row_gold);
     tagger->row_said = rr_arena_take(arena, longest * sizeof *tagger->row_said);
     tagger->nll = rr_arena_take(arena, total * sizeof *tagger->nll);
     tagger->marginals = rr_arena_floats(arena, total);
-    rr_softmax_head_plan(&tagger->head, arena, tagger->team, total, training);
-    if (tagger->config.head == 1) {
-        /* All emissions at once: the head's own blocks are for classes by the thousand. */
+    if (tagger->config.head == 0) {
+        rr_softmax_head_plan(&tagger->head, arena, tagger->team, total, training);
+    } else { /* all emissions at once */
         rr_linear_plan(&tagger->head.linear, arena, tagger->team, total, training);
         tagger->emissions = rr_arena_floats(arena, total * tagger->labels.count);
         tagger->row_nll = rr_arena_take(arena, rows * sizeof *tagger->row_nll);
@@ -159,20 +151,14 @@ static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin
     rr_encoder_plan(&tagger->encoder, arena, total, longest, rows, training);
 }
 
-static uint64_t steps_per_epoch(const rr_task *task) {
-    const rr_tagger *tagger = self_const(task);
-    return tagger->batches != NULL ? rr_batches_steps(tagger->batches) : 0;
-}
-
 static rr_status load(rr_task *task, const rr_position *position, size_t begin, size_t end, rr_loss_count *count) {
     rr_tagger *tagger = self(task);
     const rr_text_set *texts = &tagger->sets[RR_SPLIT_TRAIN].texts;
-    tagger->batch_rows = rr_batches_at(tagger->batches, position->epoch, position->step_in_epoch, &tagger->batch);
-    *count = (rr_loss_count){.rows = 0};
-    for (size_t row = begin; row < end && row < tagger->batch_rows; row++) {
-        count->rows += 1;
-        count->targets += (double)texts->lengths[tagger->batch[row]];
-    }
+    const uint32_t *examples;
+    rr_examples_load(task, position);
+    size_t rows = rr_examples_share(task, begin, end, &examples);
+    *count = (rr_loss_count){.rows = (double)rows};
+    for (size_t i = 0; i < rows; i++) count->targets += (double)texts->lengths[examples[i]];
     count->tokens = count->targets;
     return RR_OK;
 }
@@ -212,14 +198,13 @@ static rr_status train(rr_task *task, size_t begin, size_t end, float scale, con
     rr_tagger *tagger = self(task);
     const rr_tag_set *set = &tagger->sets[RR_SPLIT_TRAIN];
     rr_params *params = &tagger->base.params;
-    size_t stop = end < tagger->batch_rows ? end : tagger->batch_rows, rows = stop > begin ? stop - begin : 0;
+    const uint32_t *examples;
+    size_t rows = rr_examples_share(task, begin, end, &examples);
     *loss = 0;
-    if (rows == 0) { /* the last batch of an epoch may have fewer rows than ranks */
-        rr_params_settle_grads(params);
-        rr_hooks_ready(hooks, params->total);
+    if (rows == 0) {
+        rr_examples_none(task, hooks);
         return RR_OK;
     }
-    const uint32_t *examples = tagger->batch + begin;
     rr_sequence sequence;
     rr_tag_forward(tagger, set, examples, rows, begin, dropout, hooks, &sequence);
     rr_tag_targets(tagger, set, examples, &sequence);
@@ -244,8 +229,7 @@ static size_t train_metrics(const rr_task *task, double loss, rr_metric *out) {
 static rr_task_cost cost(const rr_task *task) {
     const rr_tagger *tagger = self_const(task);
     const rr_text_set *texts = &tagger->sets[RR_SPLIT_TRAIN].texts;
-    double tokens = 0;
-    for (size_t i = 0; i < texts->count; i++) tokens += (double)texts->lengths[i];
+    double tokens = (double)rr_text_set_total(texts);
     if (texts->count > 0) tokens *= (double)tagger->global_batch_size / (double)texts->count;
     return (rr_task_cost){.macs_per_target = rr_encoder_macs(&tagger->encoder) +
                                              (double)tagger->head.linear.in_size * (double)tagger->head.linear.out_size,
@@ -284,7 +268,7 @@ const rr_task_ops rr_task_tag = {
     .create = create,
     .free = destroy,
     .plan = plan,
-    .steps_per_epoch = steps_per_epoch,
+    .steps_per_epoch = rr_examples_steps,
     .load = load,
     .train = train,
     .commit = rr_task_no_commit,

@@ -37,28 +37,25 @@ static void put_outcome(rr_tagger *tagger, const rr_sequence *sequence, size_t r
     count_sentence(tagger, sequence->lengths[row], out + COUNTS);
 }
 
-rr_status rr_tag_evaluate(rr_task *task, rr_split split, size_t begin, size_t end, const rr_hooks *hooks,
+static rr_status evaluate(rr_task *task, rr_split split, const uint32_t *examples, size_t rows, const rr_hooks *hooks,
                           double *outcomes) {
     rr_tagger *tagger = (rr_tagger *)task;
     const rr_tag_set *set = &tagger->sets[split];
-    size_t width = rr_tag_outcome_size(task);
-    uint32_t *examples = malloc((tagger->micro_rows + 1) * sizeof *examples);
-    if (examples == NULL) return rr_fail(RR_ERR_NOMEM, "no memory to evaluate %zu sentences", tagger->micro_rows);
-    memset(outcomes, 0, (end - begin) * width * sizeof *outcomes);
-    for (size_t first = begin; first < end; first += tagger->micro_rows) {
-        size_t rows = end - first < tagger->micro_rows ? end - first : tagger->micro_rows;
-        rr_sequence sequence;
-        for (size_t i = 0; i < rows; i++) examples[i] = (uint32_t)(first + i);
-        rr_tag_forward(tagger, set, examples, rows, 0, NULL, hooks, &sequence);
-        rr_tag_targets(tagger, set, examples, &sequence);
-        rr_tag_loss(tagger, &sequence, 0, true, hooks);
-        for (size_t i = 0; i < rows; i++) {
-            size_t unit = first + tagger->texts.order[i];
-            put_outcome(tagger, &sequence, i, set->tags + set->texts.begin[unit], outcomes + (unit - begin) * width);
-        }
+    rr_sequence sequence;
+    rr_tag_forward(tagger, set, examples, rows, 0, NULL, hooks, &sequence);
+    rr_tag_targets(tagger, set, examples, &sequence);
+    rr_tag_loss(tagger, &sequence, 0, true, hooks);
+    for (size_t i = 0; i < rows; i++) {
+        size_t which = tagger->texts.order[i];
+        put_outcome(tagger, &sequence, i, set->tags + set->texts.begin[examples[which]],
+                    outcomes + which * rr_tag_outcome_size(task));
     }
-    free(examples);
     return RR_OK;
+}
+
+rr_status rr_tag_evaluate(rr_task *task, rr_split split, size_t begin, size_t end, const rr_hooks *hooks,
+                          double *outcomes) {
+    return rr_examples_evaluate(task, split, begin, end, ((rr_tagger *)task)->micro_rows, hooks, outcomes, evaluate);
 }
 
 /* Sums over all sentences [outcome_size], in their order; NULL where memory is out. */

@@ -2,15 +2,14 @@
 #ifndef RR_TASK_TAG_MODEL_H
 #define RR_TASK_TAG_MODEL_H
 
-#include "data/batches.h"
 #include "data/labels.h"
 #include "data/text_set.h"
 #include "nn/crf.h"
 #include "nn/encoder.h"
 #include "nn/softmax_head.h"
 #include "task/char_encoder.h"
+#include "task/examples.h"
 #include "task/spans.h"
-#include "task/task.h"
 #include "task/text_batch.h"
 #include "task/text_data.h"
 
@@ -44,7 +43,6 @@ typedef struct rr_tagger {
     rr_tag_set sets[RR_SPLIT_COUNT]; /* texts.count 0: no such data */
     rr_tag_set taken;                /* sentences to predict of, without tags */
     rr_vocab *characters;            /* with task.char_features */
-    rr_batches *batches;
 
     rr_encoder encoder;
     rr_char_encoder chars;
@@ -61,9 +59,6 @@ typedef struct rr_tagger {
     float *emissions;             /* [N, tags], with a crf */
     double *row_nll;              /* [rows] */
     float *marginals;             /* [N] */
-
-    const uint32_t *batch; /* examples of the rows of this step */
-    size_t batch_rows;
 } rr_tagger;
 
 /** What metrics count: types of spans where tags are those of spans, else tags. */

@@ -1,5 +1,4 @@
 /* Tags of sentences, many at a time. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "task/json_string.h"
@@ -47,27 +46,18 @@ static void put_tags(const rr_tagger *tagger, const rr_sequence *sequence, size_
     rr_buffer_puts(out, "]");
 }
 
-static void predict_rows(rr_tagger *tagger, const uint32_t *examples, size_t rows, rr_buffer *out) {
+static rr_status predict(rr_task *task, const uint32_t *examples, size_t rows, rr_buffer *out) {
+    rr_tagger *tagger = (rr_tagger *)task;
     rr_sequence sequence;
     rr_tag_forward(tagger, &tagger->taken, examples, rows, 0, NULL, NULL, &sequence);
     rr_tag_decide(tagger, &sequence);
     for (size_t i = 0; i < rows; i++) put_tags(tagger, &sequence, i, &out[examples[tagger->texts.order[i]]]);
+    return RR_OK;
 }
 
 rr_status rr_tag_predict(rr_task *task, const rr_text *texts, size_t count, rr_buffer *out) {
     (void)texts; /* taken */
-    rr_tagger *tagger = (rr_tagger *)task;
-    uint32_t *examples = malloc((tagger->micro_rows + 1) * sizeof *examples);
-    if (examples == NULL) return rr_fail(RR_ERR_NOMEM, "no memory to predict %zu sentences", tagger->micro_rows);
-    for (size_t next = 0, rows = 0; next < count || rows > 0; rows = 0) {
-        for (; next < count && rows < tagger->micro_rows; next++) {
-            if (tagger->taken.texts.lengths[next] > 0)
-                examples[rows++] = (uint32_t)next;
-            else
-                rr_buffer_puts(&out[next], "\"tags\": [], \"probabilities\": []");
-        }
-        if (rows > 0) predict_rows(tagger, examples, rows, out);
-    }
-    free(examples);
-    return RR_OK;
+    const rr_tagger *tagger = (const rr_tagger *)task;
+    return rr_examples_predict(task, tagger->taken.texts.lengths, count, tagger->micro_rows,
+                               "\"tags\": [], \"probabilities\": []", predict, out);
 }

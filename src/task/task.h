@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/hooks.h"
 #include "config/config.h"
+#include "data/batches.h"
 #include "data/corpus.h"
 #include "data/data_config.h"
 #include "math/team.h"
@@ -83,6 +84,13 @@ typedef struct rr_task_cost {
     double tokens_per_step; /* time steps */
 } rr_task_cost;
 
+/** Which examples make up the batch of the current step; see task/examples.h. */
+typedef struct rr_examples {
+    rr_batches *order;     /* NULL: nothing to train on */
+    const uint32_t *batch; /* [rows] */
+    size_t rows;
+} rr_examples;
+
 typedef struct rr_task_ops rr_task_ops;
 
 /** Every task's struct begins with this. */
@@ -92,7 +100,8 @@ typedef struct rr_task {
     uint64_t data_fingerprint;
     const rr_vocab *words; /* of the embedding that model.vectors may fill; NULL: there is none */
     const rr_embedding *embedding;
-    size_t tokens_a_row; /* inputs of a row of the batch, at most */
+    rr_examples examples; /* of tasks whose rows are examples */
+    size_t tokens_a_row;  /* inputs of a row of the batch, at most */
 } rr_task;
 
 struct rr_task_ops {

@@ -5,6 +5,13 @@
 #include "base/rng.h"
 #include "data/synthetic.h"
 
+rr_text_rules rr_text_data_rules(const rr_data_config *data, rr_unit unit) {
+    return (rr_text_rules){.unit = unit,
+                           .normalise = {data->lowercase, data->split_punctuation},
+                           .max_length = data->max_length,
+                           .keep = (rr_keep)data->keep};
+}
+
 static rr_status count_tokens(const rr_text_rules *rules, const rr_records *records, size_t field,
                               rr_token_counts *counts) {
     rr_buffer scratch = {0}, place = {0};

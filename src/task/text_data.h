@@ -7,6 +7,9 @@
 #include "data/text_set.h"
 #include "task/task.h"
 
+/** How texts become tokens, as the `data` section says. */
+rr_text_rules rr_text_data_rules(const rr_data_config *data, rr_unit unit);
+
 /** From data.vocab.file, or of the records' fields [field, field + count). */
 rr_status rr_text_data_vocab(const rr_task_setup *setup, const rr_text_rules *rules, const rr_records *records,
                              size_t field, size_t count, rr_vocab **out);

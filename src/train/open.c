@@ -36,9 +36,8 @@ static rr_status create_task(rr_run *run, const rr_resume *vocab_from, size_t sy
     if (synthetic_steps > 0) run->settings.train.patience = 0; /* there is nothing to validate on */
     if (vocab_from != NULL && vocab_from->found) setup.vocab_json = rr_buffer_text(&vocab_from->vocab);
     rr_status status = rr_tasks[run->settings.task.type]->create(&setup, &run->task);
-    if (status == RR_OK) status = rr_settings_check_task(&run->settings, run->config, run->task);
-    if (status == RR_OK) status = rr_settings_find_metric(&run->settings, run->config, run->task, &run->watched);
-    if (status == RR_OK) run->more_is_better = rr_metric_more_is_better(run->settings.eval.metric);
+    if (status == RR_OK) status = rr_settings_check_task(&run->settings, run->config, run->task, &run->watched);
+    run->more_is_better = rr_metric_more_is_better(run->settings.eval.metric);
     if (rr_fault_planted("setup", rr_comm_rank(run->comm), 0))
         status = rr_fail(RR_ERR_RUNTIME, "a fault was planted in set-up");
     RR_TRY(rr_comm_agree(run->comm, status));

@@ -16,7 +16,7 @@ typedef struct rr_progress {
     rr_schedule_state schedule; /* its plateau_* fields alone are state, the others follow from position */
     double best_value;          /* of eval.metric, negative where more is better; NAN before the first */
     uint64_t best_step;
-    uint64_t bad_evaluations; /* in a row without a lower loss */
+    uint64_t bad_evaluations; /* in a row without a better value */
     bool finished;            /* the training came to its end (and was tested) */
 } rr_progress;
 
@@ -44,12 +44,15 @@ typedef struct rr_run {
     rr_control_exchange *control;
     rr_progress progress;
     double start_s; /* clock at start, for train.max_minutes */
+    size_t watched; /* of the task's metrics, that which eval.metric names */
+    bool more_is_better;
 
     /* rank 0 alone */
     rr_run_lock *lock;
     rr_store *store;
     rr_logger *log;
-    float *carry; /* [global_batch_size, carry_size], gathered to save */
+    float *carry;         /* [global_batch_size, carry_size], gathered to save */
+    size_t vectors_found; /* words of the vocabulary that model.vectors has */
 
     /* since the last line of metrics */
     double interval_start_s, interval_tokens, interval_exposed_s, interval_hidden_s;
@@ -57,9 +60,6 @@ typedef struct rr_run {
     double last_loss; /* of the last line of metrics; NAN before the first */
 
     /* with options->profile, on rank 0 */
-    size_t watched; /* of the task's metrics, that which eval.metric names */
-    bool more_is_better;
-    size_t vectors_found; /* words of the vocabulary that model.vectors has */
     double phase_s[RR_PHASE_COUNT];
     uint64_t profiled_steps;
 } rr_run;

@@ -216,8 +216,7 @@ uint64_t rr_settings_total_steps(const rr_settings *settings, uint64_t steps_per
     return by_epochs < by_steps ? by_epochs : by_steps;
 }
 
-rr_status rr_settings_find_metric(const rr_settings *settings, const rr_config *config, const rr_task *task,
-                                  size_t *index) {
+static rr_status find_metric(const rr_settings *settings, const rr_config *config, const rr_task *task, size_t *index) {
     rr_metric metrics[RR_TASK_METRICS];
     rr_buffer names = {0};
     size_t count = task->ops->metrics(task, NULL, 0, metrics); /* of nothing: their names */
@@ -230,10 +229,10 @@ rr_status rr_settings_find_metric(const rr_settings *settings, const rr_config *
     return status;
 }
 
-rr_status rr_settings_check_task(const rr_settings *settings, const rr_config *config, const rr_task *task) {
+rr_status rr_settings_check_task(const rr_settings *settings, const rr_config *config, const rr_task *task,
+                                 size_t *metric) {
     uint64_t steps_per_epoch = task->ops->steps_per_epoch(task);
-    size_t metric;
-    RR_TRY(rr_settings_find_metric(settings, config, task, &metric));
+    RR_TRY(find_metric(settings, config, task, metric));
     const rr_schedule_ops *schedule = rr_schedules[settings->schedule.type];
     if (schedule->needs_total != NULL && schedule->needs_total(&settings->schedule) &&
         rr_settings_total_steps(settings, steps_per_epoch) == 0)

@@ -67,11 +67,12 @@ rr_status rr_settings_parse(const char *name, const char *text, size_t length, c
 /** What a task is made from, out of the settings. */
 rr_task_setup rr_settings_task(const rr_settings *settings, const rr_config *config);
 
-/** Checks what only shows once the task is known: steps an epoch, schedules that need a planned end. */
-/** Which of the task's metrics eval.metric is. @return RR_ERR_INPUT if it has no such */
-rr_status rr_settings_find_metric(const rr_settings *settings, const rr_config *config, const rr_task *task,
-                                  size_t *index);
-rr_status rr_settings_check_task(const rr_settings *settings, const rr_config *config, const rr_task *task);
+/**
+ * Checks what only shows once the task is known: steps an epoch, schedules that need a planned end, metrics.
+ * @param[out] metric  which of the task's metrics eval.metric is
+ */
+rr_status rr_settings_check_task(const rr_settings *settings, const rr_config *config, const rr_task *task,
+                                 size_t *metric);
 
 /** Planned number of steps, or 0 where only time ends the training. */
 uint64_t rr_settings_total_steps(const rr_settings *settings, uint64_t steps_per_epoch);
