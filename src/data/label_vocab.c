@@ -1,7 +1,8 @@
 #include "data/label_vocab.h"
 
-#include <cJSON.h>
 #include <stdlib.h>
+
+#include "data/vocab_member.h"
 
 rr_status rr_label_vocab_to_json(const rr_vocab *vocab, const rr_labels *labels, const int32_t *frequent,
                                  const rr_vocab *characters, rr_buffer *out) {
@@ -36,30 +37,17 @@ static rr_status read_frequent(const cJSON *array, size_t tokens, size_t classes
                            : rr_fail(RR_ERR_INPUT, "the checkpoint has %zu \"frequent\" for %zu tokens", count, tokens);
 }
 
-static rr_status read_characters(const cJSON *item, rr_vocab **out) {
-    char *text = item != NULL ? cJSON_PrintUnformatted(item) : NULL;
-    if (text == NULL) return rr_fail(RR_ERR_INPUT, "the checkpoint holds no vocabulary of characters");
-    rr_status status = rr_vocab_from_json(text, out);
-    cJSON_free(text);
-    return status;
-}
-
 rr_status rr_label_vocab_from_json(const char *text, rr_vocab **vocab, rr_labels *labels, int32_t **frequent,
                                    rr_vocab **characters) {
     cJSON *json = cJSON_Parse(text);
-    const cJSON *tokens = cJSON_GetObjectItem(json, "tokens"), *classes = cJSON_GetObjectItem(json, "labels");
-    char *token_text = tokens != NULL ? cJSON_PrintUnformatted(tokens) : NULL;
+    const cJSON *classes = cJSON_GetObjectItem(json, "labels");
     char *class_text = classes != NULL ? cJSON_PrintUnformatted(classes) : NULL;
-    rr_status status = RR_OK;
-    if (token_text == NULL || class_text == NULL)
-        status = rr_fail(RR_ERR_INPUT, "the checkpoint holds no vocabulary of tokens and labels");
-    if (status == RR_OK) status = rr_vocab_from_json(token_text, vocab);
+    rr_status status = class_text != NULL ? rr_vocab_from_member(json, "tokens", vocab)
+                                          : rr_fail(RR_ERR_INPUT, "the checkpoint holds no labels");
     if (status == RR_OK) status = rr_labels_from_json(class_text, labels);
     if (status == RR_OK && frequent != NULL)
         status = read_frequent(cJSON_GetObjectItem(json, "frequent"), rr_vocab_size(*vocab), labels->count, frequent);
-    if (status == RR_OK && characters != NULL)
-        status = read_characters(cJSON_GetObjectItem(json, "characters"), characters);
-    cJSON_free(token_text);
+    if (status == RR_OK && characters != NULL) status = rr_vocab_from_member(json, "characters", characters);
     cJSON_free(class_text);
     cJSON_Delete(json);
     return status;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "data/tokenize.h"
+#include "data/vocab_member.h"
 #include "data/vocab_parts.h"
 
 static cJSON *token_to_json(const char *bytes, size_t length) {
@@ -128,6 +129,13 @@ static rr_status from_document(const cJSON *root, rr_vocab **out) {
     }
     *out = vocab;
     return RR_OK;
+}
+
+rr_status rr_vocab_from_member(const cJSON *object, const char *name, rr_vocab **out) {
+    const cJSON *item = cJSON_GetObjectItem(object, name);
+    if (item == NULL) return rr_fail(RR_ERR_INPUT, "the checkpoint holds no vocabulary \"%s\"", name);
+    rr_status status = from_document(item, out);
+    return status == RR_OK ? RR_OK : rr_fail_within(status, "vocabulary: ");
 }
 
 rr_status rr_vocab_from_json(const char *text, rr_vocab **out) {
