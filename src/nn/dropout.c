@@ -18,6 +18,20 @@ static void apply(const rr_dropout *dropout, uint32_t site, float p, uint64_t ro
     rr_dropout_row(width, rr_philox_key(dropout->seed ^ beyond, RR_RNG_DROPOUT), counter, p, x, y);
 }
 
+/* Step t of `rows` rows, which begin at x and y. */
+static void apply_step(const rr_dropout *dropout, uint32_t site, float p, const rr_sequence *sequence, size_t t,
+                       size_t rows, size_t width, const float *x, float *y) {
+    size_t blocks = (width + 3) / 4; /* a counter gives the numbers of four units */
+    for (size_t row = 0; row < rows; row++, x += width, y += width)
+        for (size_t block = 0, count; block < blocks; block += count) {
+            uint64_t where = (uint64_t)(sequence->first_step + t) * blocks + block,
+                     left = (UINT64_C(1) << 32) - (uint32_t)where;
+            count = left < blocks - block ? (size_t)left : blocks - block; /* until the last word overflows */
+            size_t end = block + count < blocks ? 4 * (block + count) : width;
+            apply(dropout, site, p, sequence->row_id[row], where, end - 4 * block, x + 4 * block, y + 4 * block);
+        }
+}
+
 void rr_dropout_apply(const rr_dropout *dropout, uint32_t site, float p, const rr_sequence *sequence, size_t width,
                       const float *x, float *y) {
     if (dropout == NULL || p == 0) {
@@ -25,25 +39,14 @@ void rr_dropout_apply(const rr_dropout *dropout, uint32_t site, float p, const r
         if (x != y) memcpy(y + first, x + first, sequence->total * width * sizeof *y);
         return;
     }
-    size_t blocks = (width + 3) / 4; /* a counter gives the numbers of four units */
-    for (size_t t = 0; t < sequence->steps; t++)
-        for (size_t row = 0; row < sequence->active[t]; row++) {
-            size_t at = (sequence->offset[t] + row) * width;
-            for (size_t block = 0, count; block < blocks; block += count) {
-                uint64_t where = (uint64_t)(sequence->first_step + t) * blocks + block,
-                         left = (UINT64_C(1) << 32) - (uint32_t)where;
-                count = left < blocks - block ? (size_t)left : blocks - block; /* until the last word overflows */
-                size_t end = block + count < blocks ? 4 * (block + count) : width;
-                apply(dropout, site, p, sequence->row_id[row], where, end - 4 * block, x + at + 4 * block,
-                      y + at + 4 * block);
-            }
-        }
+    for (size_t t = 0; t < sequence->steps; t++) {
+        size_t at = sequence->offset[t] * width;
+        apply_step(dropout, site, p, sequence, t, sequence->active[t], width, x + at, y + at);
+    }
 }
 
 void rr_dropout_rows(const rr_dropout *dropout, uint32_t site, float p, const rr_sequence *sequence, size_t width,
                      float *x) {
-    const size_t offset[2] = {0, sequence->rows};
-    rr_sequence step = rr_sequence_part(sequence, 0, 1); /* all rows have a first step */
-    step.offset = offset;
-    rr_dropout_apply(dropout, site, p, &step, width, x, x);
+    if (dropout == NULL || p == 0) return;
+    apply_step(dropout, site, p, sequence, 0, sequence->rows, width, x, x);
 }
