@@ -25,3 +25,23 @@ void rr_memory_to_packed(const rr_sequence *sequence, size_t width, const float 
                 memcpy(to, y + at * width, width * sizeof *to);
         }
 }
+
+void rr_memory_means(const rr_memory *memory, const size_t *first, const float *x, float *values) {
+    size_t width = memory->width;
+    for (size_t i = 0; i < memory->begin[memory->rows]; i++) {
+        float *mean = values + i * width, share = 1.0f / (float)(first[i + 1] - first[i]);
+        memset(mean, 0, width * sizeof *mean);
+        for (size_t k = first[i]; k < first[i + 1]; k++) rr_axpy(width, share, x + k * width, mean);
+    }
+}
+
+void rr_memory_means_backward(const rr_memory *memory, const size_t *first, const float *dvalues, float *dx) {
+    size_t width = memory->width;
+    for (size_t i = 0; i < memory->begin[memory->rows]; i++) {
+        float share = 1.0f / (float)(first[i + 1] - first[i]);
+        for (size_t k = first[i]; k < first[i + 1]; k++) {
+            memset(dx + k * width, 0, width * sizeof *dx);
+            rr_axpy(width, share, dvalues + i * width, dx + k * width);
+        }
+    }
+}

@@ -22,4 +22,10 @@ void rr_memory_from_packed(const rr_sequence *sequence, size_t width, const floa
 /** The mirror: x += y or x = y (accumulate false). */
 void rr_memory_to_packed(const rr_sequence *sequence, size_t width, const float *y, bool accumulate, float *x);
 
+/** Values of a memory as means of consecutive vectors of x: vector i of those from first[i] on, before first[i + 1]. */
+void rr_memory_means(const rr_memory *memory, const size_t *first, const float *x, float *values);
+
+/** dx from the gradients of the means. */
+void rr_memory_means_backward(const rr_memory *memory, const size_t *first, const float *dvalues, float *dx);
+
 #endif

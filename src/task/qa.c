@@ -11,14 +11,23 @@
 
 static const char *const attentions[] = {"none", "dot", "general", "additive", NULL};
 
+static const char *const over[] = {"words", "sentences", NULL};
+
 static const rr_key keys[] = {
     {.name = "attention",
      .type = RR_KEY_ENUM,
      .offset = OWN(attention),
      .preset = "general",
      .choices = attentions,
-     .help = "how the question is compared with the words of the story as they were read: dot and general as Luong et "
+     .help = "how the question is compared with the story as it was read: dot and general as Luong et "
              "al. (2015), additive as Bahdanau et al. (2015); none: the answer is made from the last of them"},
+    {.name = "attend",
+     .type = RR_KEY_ENUM,
+     .offset = OWN(attend),
+     .preset = "words",
+     .choices = over,
+     .help = "attention is over the words of the story, or over its sentences, each the mean of its words as they were "
+             "read; a sentence ends with a word whose last character is . ! or ?"},
     {.name = "condition",
      .type = RR_KEY_BOOL,
      .offset = OWN(condition),
@@ -35,6 +44,7 @@ static void destroy(rr_task *task) {
     rr_qa_free_data(qa);
     rr_batches_free(qa->base.examples.order);
     free(qa->lengths);
+    free(qa->ends);
     rr_encoder_free(&qa->question);
     rr_pooling_free(qa->last);
     rr_rnn_free(qa->story);
@@ -42,10 +52,6 @@ static void destroy(rr_task *task) {
     rr_params_free(&qa->base.params);
     free(qa);
 }
-
-/* Dropout sites: the question's encoder has the first num_layers + 1, the story as many behind them, the features one.
- */
-static uint32_t story_site(const rr_qa *qa) { return (uint32_t)qa->model.num_layers + 1; }
 
 static rr_rnn_spec story_spec(const rr_qa *qa) {
     return (rr_rnn_spec){.cell = rr_cells[qa->model.cell],
@@ -55,7 +61,7 @@ static rr_rnn_spec story_spec(const rr_qa *qa) {
                          .bidirectional = qa->model.bidirectional,
                          .bias = qa->model.bias,
                          .dropout = (float)qa->model.dropout,
-                         .dropout_layer = story_site(qa) + 1,
+                         .dropout_layer = rr_qa_story_site(qa) + 1,
                          .team = qa->team};
 }
 
@@ -115,6 +121,7 @@ static rr_status create(const rr_task_setup *setup, rr_task **out) {
     qa->rules = rr_text_data_rules(setup->data, RR_UNIT_WORD);
     rr_status status = rr_qa_read(qa, setup);
     if (status == RR_OK) status = declare(qa);
+    if (status == RR_OK) status = rr_qa_find_ends(qa);
     if (status == RR_OK) status = order_batches(qa, setup->seed);
     if (status != RR_OK) {
         destroy(&qa->base);
@@ -146,6 +153,10 @@ static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin
     qa->embedded = rr_arena_floats(arena, total * E);
     qa->values = rr_arena_floats(arena, total * W);
     qa->begin = rr_arena_take(arena, (rows + 1) * sizeof *qa->begin);
+    if (qa->ends != NULL) {
+        qa->sentence = rr_arena_take(arena, (total + 1) * sizeof *qa->sentence);
+        qa->sentences = rr_arena_floats(arena, total * W);
+    }
     qa->read = rr_arena_floats(arena, rows * W);
     qa->features = rr_arena_floats(arena, rows * 2 * W);
     qa->targets = rr_arena_take(arena, rows * sizeof *qa->targets);
@@ -157,6 +168,7 @@ static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin
         qa->dx = rr_arena_floats(arena, total * qa->input_size);
         qa->dtop = rr_arena_floats(arena, total * W);
         qa->dvalues = rr_arena_floats(arena, total * W);
+        if (qa->ends != NULL) qa->dsentences = rr_arena_floats(arena, total * W);
         qa->dread = rr_arena_floats(arena, rows * W);
         qa->dfeatures = rr_arena_floats(arena, rows * 2 * W);
     }
@@ -182,103 +194,6 @@ static rr_status load(rr_task *task, const rr_position *position, size_t begin, 
     *count = (rr_loss_count){.rows = (double)rows, .targets = (double)rows};
     for (size_t i = 0; i < rows; i++) count->tokens += (double)qa->lengths[examples[i]];
     return RR_OK;
-}
-
-/* Words of the story, each with the question's vector beside it. */
-static void fill_story(rr_qa *qa, const rr_sequence *stories) {
-    size_t E = qa->model.embedding_size, W = qa->width;
-    for (size_t t = 0; t < stories->steps; t++)
-        for (size_t row = 0; row < stories->active[t]; row++) {
-            size_t at = stories->offset[t] + row;
-            float *x = qa->x + at * qa->input_size;
-            memcpy(x, qa->embedded + at * E, E * sizeof *x);
-            if (qa->config.condition) memcpy(x + E, qa->query + row * W, W * sizeof *x);
-        }
-}
-
-/* Dropout of what the answer is made from. */
-static void drop_features(const rr_qa *qa, const rr_dropout *dropout, const rr_sequence *stories, float *features) {
-    rr_dropout_rows(dropout, story_site(qa) + (uint32_t)qa->model.num_layers, (float)qa->model.dropout_output, stories,
-                    2 * qa->width, features);
-}
-
-void rr_qa_forward(rr_qa *qa, const rr_text_set *stories, const rr_text_set *questions, const uint32_t *examples,
-                   size_t rows, size_t first, const rr_dropout *dropout, const rr_hooks *hooks, rr_qa_batch *batch) {
-    const rr_params *params = &qa->base.params;
-    size_t W = qa->width, E = qa->model.embedding_size;
-    rr_phase outer = rr_profile_enter(RR_PHASE_EMBEDDING);
-    batch->stories = rr_text_batch_fill(&qa->stories, stories, examples, rows, first);
-    batch->questions = rr_text_batch_fill(&qa->questions, questions, examples, rows, first);
-    rr_text_batch_match(qa->questions.order, qa->stories.order, rows, qa->question_row);
-    for (size_t row = 0; row < rows; row++) qa->own_row[row] = row;
-    rr_profile_enter(outer);
-    rr_encoder_forward(&qa->question, params, &batch->questions, qa->questions.tokens, NULL, NULL, dropout, hooks);
-    rr_pooling_forward(qa->last, params, &batch->questions, qa->question.top, qa->asked, hooks);
-    for (size_t row = 0; row < rows; row++)
-        memcpy(qa->query + row * W, qa->asked + qa->question_row[row] * W, W * sizeof *qa->query);
-    rr_embedding_forward(&qa->question.embedding, params, qa->stories.tokens, batch->stories.total, qa->embedded);
-    rr_dropout_apply(dropout, story_site(qa), (float)qa->model.dropout_input, &batch->stories, E, qa->embedded,
-                     qa->embedded);
-    fill_story(qa, &batch->stories);
-    const float *top = rr_rnn_forward(qa->story, params, &batch->stories, qa->x, NULL, NULL, dropout, hooks);
-    if (qa->attention != NULL) {
-        rr_memory_begin(batch->stories.lengths, rows, qa->begin);
-        rr_memory_from_packed(&batch->stories, W, top, qa->values);
-        qa->memory = (rr_memory){.rows = rows, .width = W, .begin = qa->begin, .values = qa->values};
-        rr_attention_begin(qa->attention, params, &qa->memory, hooks);
-        rr_attention_forward(qa->attention, params, 0, rows, qa->own_row, qa->query, qa->read, hooks);
-    } else {
-        rr_pooling_forward(qa->last, params, &batch->stories, top, qa->read, hooks);
-    }
-    for (size_t row = 0; row < rows; row++) {
-        memcpy(qa->features + row * 2 * W, qa->read + row * W, W * sizeof *qa->features);
-        memcpy(qa->features + row * 2 * W + W, qa->query + row * W, W * sizeof *qa->features);
-    }
-    drop_features(qa, dropout, &batch->stories, qa->features);
-}
-
-/* From the gradients of what was read in the story to dtop; adds to those of the questions' vectors. */
-static void back_to_story(rr_qa *qa, const rr_sequence *stories, const rr_hooks *hooks) {
-    const rr_params *params = &qa->base.params;
-    if (qa->attention == NULL) {
-        rr_pooling_backward(qa->last, params, stories, NULL, qa->dread, qa->dtop, hooks);
-        return;
-    }
-    rr_attention_backward(qa->attention, params, 0, stories->rows, qa->own_row, qa->query, qa->dread, true, qa->dquery,
-                          hooks);
-    rr_attention_end(qa->attention, params, qa->dvalues, hooks);
-    rr_memory_to_packed(stories, qa->width, qa->dvalues, false, qa->dtop);
-}
-
-/* The gradients of the story's words, and of the question's vector beside each. */
-static void back_to_words(rr_qa *qa, const rr_sequence *stories, const rr_dropout *dropout) {
-    size_t E = qa->model.embedding_size, W = qa->width;
-    for (size_t t = 0; t < stories->steps; t++)
-        for (size_t row = 0; row < stories->active[t]; row++) {
-            size_t at = stories->offset[t] + row;
-            const float *dx = qa->dx + at * qa->input_size;
-            memcpy(qa->embedded + at * E, dx, E * sizeof *dx);
-            if (qa->config.condition) rr_axpy(W, 1, dx + E, qa->dquery + row * W);
-        }
-    rr_dropout_apply(dropout, story_site(qa), (float)qa->model.dropout_input, stories, E, qa->embedded, qa->embedded);
-    rr_embedding_backward(&qa->question.embedding, &qa->base.params, qa->stories.tokens, stories->total, qa->embedded);
-}
-
-static void backward(rr_qa *qa, const rr_qa_batch *batch, const rr_dropout *dropout, const rr_hooks *hooks) {
-    const rr_params *params = &qa->base.params;
-    size_t rows = batch->stories.rows, W = qa->width;
-    drop_features(qa, dropout, &batch->stories, qa->dfeatures);
-    for (size_t row = 0; row < rows; row++) {
-        memcpy(qa->dread + row * W, qa->dfeatures + row * 2 * W, W * sizeof *qa->dread);
-        memcpy(qa->dquery + row * W, qa->dfeatures + row * 2 * W + W, W * sizeof *qa->dquery);
-    }
-    back_to_story(qa, &batch->stories, hooks);
-    rr_rnn_backward(qa->story, params, &batch->stories, qa->x, qa->dtop, NULL, qa->dx, NULL, hooks);
-    back_to_words(qa, &batch->stories, dropout);
-    for (size_t row = 0; row < rows; row++)
-        memcpy(qa->dasked + qa->question_row[row] * W, qa->dquery + row * W, W * sizeof *qa->dasked);
-    rr_pooling_backward(qa->last, params, &batch->questions, qa->question.top, qa->dasked, qa->question.dtop, hooks);
-    rr_encoder_backward(&qa->question, params, &batch->questions, qa->questions.tokens, NULL, dropout, hooks);
 }
 
 static rr_status train(rr_task *task, size_t begin, size_t end, float scale, const rr_dropout *dropout,
@@ -307,7 +222,7 @@ static rr_status train(rr_task *task, size_t begin, size_t end, float scale, con
                         hooks);
     for (size_t i = 0; i < rows; i++) *loss += qa->nll[i];
     rr_hooks_ready(hooks, rr_param_end(params, qa->head.linear.bias));
-    backward(qa, &batch, dropout, hooks);
+    rr_qa_backward(qa, &batch, dropout, hooks);
     rr_hooks_ready(hooks, params->total);
     return RR_OK;
 }

@@ -119,6 +119,19 @@ rr_status rr_qa_read(rr_qa *qa, const rr_task_setup *setup) {
     return RR_OK;
 }
 
+rr_status rr_qa_find_ends(rr_qa *qa) {
+    if (qa->config.attention == 0 || qa->config.attend == 0) return RR_OK;
+    size_t count = rr_vocab_size(qa->vocab);
+    qa->ends = calloc(count + 1, sizeof *qa->ends);
+    if (qa->ends == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for %zu words", count);
+    for (size_t i = 0; i < count; i++) {
+        size_t length;
+        const char *word = rr_vocab_token(qa->vocab, (int32_t)i, &length);
+        qa->ends[i] = length > 0 && strchr(".!?", word[length - 1]) != NULL;
+    }
+    return RR_OK;
+}
+
 void rr_qa_free_data(rr_qa *qa) {
     for (int split = 0; split < RR_SPLIT_COUNT; split++) {
         rr_text_set_free(&qa->sets[split].stories);

@@ -1,7 +1,7 @@
 /*
  * The parts of a reader, shared by its files. The question is read first; its vector stands beside every word of the
- * story (so that the story is read for the question), and attention of it over the story's words gives what is answered
- * from, together with the question.
+ * story (so that the story is read for the question), and attention of it over the story's words or sentences gives
+ * what is answered from, together with the question.
  */
 #ifndef RR_TASK_QA_MODEL_H
 #define RR_TASK_QA_MODEL_H
@@ -19,6 +19,7 @@
 /** The task's own rows of the `task` section. */
 typedef struct rr_qa_config {
     int attention; /* 0: none, else 1 + rr_attention_kind */
+    int attend;    /* 0: words, 1: sentences */
     bool condition;
 } rr_qa_config;
 
@@ -42,6 +43,7 @@ typedef struct rr_qa {
     rr_qa_set sets[RR_SPLIT_COUNT];
     rr_text_set taken_stories, taken_questions;
     size_t *lengths; /* [train] words of story and question */
+    bool *ends;      /* [vocabulary] words that end a sentence, where attention is over sentences; else NULL */
 
     rr_encoder question; /* its embedding is the story's, too */
     rr_pooling *last;    /* of the question; of the story without attention */
@@ -59,28 +61,41 @@ typedef struct rr_qa {
     float *x, *dx;                  /* [story words, input_size] */
     float *dtop;                    /* [story words, width] */
     float *embedded;                /* [story words, embedding_size]; then their gradients */
-    float *values, *dvalues;        /* the same by rows: what attention reads */
-    size_t *begin;                  /* [rows + 1] */
-    rr_memory memory;
-    float *read, *dread;          /* [rows, width] what was read in the story */
-    float *features, *dfeatures;  /* [rows, 2 width] */
-    int32_t *targets, *predicted; /* [rows] */
-    double *nll;                  /* [rows] */
+    float *values, *dvalues;        /* the same by rows */
+    size_t *sentence;               /* [sentences + 1] where the words of each begin there; with `ends` */
+    float *sentences, *dsentences;  /* [sentences, width] */
+    size_t *begin;                  /* [rows + 1] where the words or sentences of a row begin */
+    rr_memory memory;               /* what attention reads */
+    float *read, *dread;            /* [rows, width] what was read in the story */
+    float *features, *dfeatures;    /* [rows, 2 width] */
+    int32_t *targets, *predicted;   /* [rows] */
+    double *nll;                    /* [rows] */
 } rr_qa;
 
 /** qa_data.c */
 rr_status rr_qa_read(rr_qa *qa, const rr_task_setup *setup);
 void rr_qa_free_data(rr_qa *qa);
 rr_status rr_qa_vocab_json(const rr_task *task, rr_buffer *out);
+/** qa->ends, where attention is over sentences. */
+rr_status rr_qa_find_ends(rr_qa *qa);
 
 /** The packed sequences of a batch. */
 typedef struct rr_qa_batch {
     rr_sequence stories, questions;
 } rr_qa_batch;
 
-/** Forward over examples up to qa->features, in the order of the packed stories. */
+/** qa_pass.c: forward over examples up to qa->features, in the order of the packed stories. */
 void rr_qa_forward(rr_qa *qa, const rr_text_set *stories, const rr_text_set *questions, const uint32_t *examples,
                    size_t rows, size_t first, const rr_dropout *dropout, const rr_hooks *hooks, rr_qa_batch *batch);
+
+/**
+ * The story's first dropout site. The question's encoder has num_layers + 1 before it, the story as many from it on,
+ * the last of them for what the answer is made from.
+ */
+uint32_t rr_qa_story_site(const rr_qa *qa);
+
+/** From qa->dfeatures to all gradients but the head's. */
+void rr_qa_backward(rr_qa *qa, const rr_qa_batch *batch, const rr_dropout *dropout, const rr_hooks *hooks);
 
 /** qa_metrics.c */
 size_t rr_qa_outcome_size(const rr_task *task);

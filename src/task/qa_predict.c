@@ -34,7 +34,7 @@ static void put_answer(const rr_qa *qa, const float *p, rr_buffer *out) {
     rr_buffer_printf(out, ", \"probability\": %.6g", (double)p[best]);
 }
 
-/* How much each word of the story counted. */
+/* How much each word or sentence of the story counted. */
 static void put_attention(const rr_qa *qa, size_t row, rr_buffer *out) {
     size_t count = qa->begin[row + 1] - qa->begin[row];
     const float *weights = rr_attention_weights(qa->attention, row);

@@ -54,7 +54,7 @@ class Stories(Case):
 
 class Qa(Stories):
     def test_any_number_of_ranks_and_parts_gives_the_same_curve(self):
-        for case, own in (("a", {}), ("n", {"task__attention": "none", "model__bidirectional": "false"})):
+        for case, own in (("a", {}), ("s", {"task": "{type: qa, attend: sentences}"}), ("n", {"task__attention": "none", "model__bidirectional": "false"})):
             values = {"train__global_batch_size": 13, "train__max_steps": 30, **own}
             self.train(f"{case}-one", 1, **values)
             for name, ranks, more in (("two", 2, {}), ("three", 3, {}), ("micro", 2, {"train__micro_batch_size": 3})):
@@ -131,14 +131,15 @@ class Qa(Stories):
 
 @unittest.skipIf(torch is None, "no torch package")
 class Parity(Stories):
-    def compare(self, kind, cell, condition, directions):
+    def compare(self, kind, cell, condition, directions, attend="words"):
         nn, E, H = torch.nn, 12, 10
         W = directions * H
         chosen = self.questions[:40]
-        text = self.write("chosen.tsv", "".join("\t".join(q).replace(".", "").replace("?", "") + "\n" for q in chosen))
-        name = f"{kind}-{cell}-{condition}-{directions}"
+        full_stop = "" if attend == "words" else " ."
+        text = self.write("chosen.tsv", "".join("\t".join(q).replace(".", full_stop).replace("?", "") + "\n" for q in chosen))
+        name = f"{kind}-{cell}-{condition}-{directions}-{attend}"
         values = {"data": f"{{train: {text}}}", "eval__every": 100, "train__global_batch_size": len(chosen),
-                  "train__max_grad_norm": "null", "task": f"{{type: qa, attention: {kind}, condition: {str(condition).lower()}}}",
+                  "train__max_grad_norm": "null", "task": f"{{type: qa, attention: {kind}, attend: {attend}, condition: {str(condition).lower()}}}",
                   "model": f"{{cell: {cell}, embedding_size: {E}, hidden_size: {H}, num_layers: 2, "
                            f"bidirectional: {str(directions == 2).lower()}}}"}
         self.train(f"start-{name}", 1, train__max_steps=1, optim="{type: sgd, lr: 1.0e-37}", **values)
@@ -165,7 +166,7 @@ class Parity(Stories):
             return torch.cat([y[-1, :H], y[0, H:]])
 
         def loss_of(story, question, answer):
-            words = [torch.tensor([index[word] for word in part.replace(".", "").replace("?", "").split()])
+            words = [torch.tensor([index[word] for word in part.replace(".", full_stop).replace("?", "").split()])
                      for part in (story, question)]
             embedding = model["question"]["embedding"]
             q = last_of(model["question"]["rnn"](embedding(words[1]))[0])
@@ -176,6 +177,9 @@ class Parity(Stories):
             if kind == "none":
                 read = last_of(y)
             else:
+                if attend == "sentences":
+                    ends = [t + 1 for t, word in enumerate(words[0]) if word == index["."]]
+                    y = torch.stack([y[a:b].mean(0) for a, b in zip([0, *ends], ends)])
                 if kind == "dot":
                     scores = y @ q
                 elif kind == "general":
@@ -197,7 +201,7 @@ class Parity(Stories):
             optimiser.step()
 
     def test_ten_steps_of_every_kind(self):
-        for case in (("none", "lstm", True, 2), ("dot", "gru", False, 1), ("general", "lstm", False, 2), ("additive", "gru", True, 2)):
+        for case in (("general", "lstm", True, 2, "sentences"), ("additive", "gru", False, 1, "sentences"), ("none", "lstm", True, 2), ("dot", "gru", False, 1), ("general", "lstm", False, 2), ("additive", "gru", True, 2)):
             with self.subTest(case):
                 self.compare(*case)
 
