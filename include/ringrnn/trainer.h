@@ -1,4 +1,4 @@
-/* Training and evaluation under MPI. */
+/* Training, evaluation and prediction under MPI. */
 #ifndef RINGRNN_TRAINER_H
 #define RINGRNN_TRAINER_H
 
@@ -36,6 +36,15 @@ typedef struct rr_eval_options {
 
 /** Evaluates a checkpoint; collective like rr_train. Prints on rank 0. */
 rr_status rr_evaluate(const rr_eval_options *options, int *argc, char ***argv);
+
+typedef struct rr_predict_options {
+    const char *checkpoint; /* a file that every rank can read */
+    const char *file;       /* lines of text, or a whole file where the task reads one; "-": standard input of rank 0 */
+    const char *format;     /* "json", "text" or "csv"; NULL: json, of forecasts csv */
+} rr_predict_options;
+
+/** What a model says of each line; collective like rr_train. Rank 0 prints it in the order of the lines. */
+rr_status rr_predict(const rr_predict_options *options, int *argc, char ***argv);
 
 #ifdef __cplusplus
 }

@@ -66,7 +66,8 @@ rr_status rr_comm_agree(rr_comm *comm, rr_status status) {
 
 rr_status rr_comm_broadcast(rr_comm *comm, size_t root, rr_buffer *bytes) {
     static const char what[] = "broadcasting";
-    if (comm->size == 1) return bytes->failed ? rr_fail(RR_ERR_NOMEM, "no memory for bytes to broadcast") : RR_OK;
+    if (comm->size == 1)
+        return rr_comm_agree(comm, bytes->failed ? rr_fail(RR_ERR_NOMEM, "no memory for bytes to broadcast") : RR_OK);
     rr_status status = RR_OK;
     uint64_t length = bytes->length;
     RR_TRY(broadcast_bytes(comm, root, &length, sizeof length, what));
@@ -119,6 +120,52 @@ rr_status rr_comm_gather_doubles(rr_comm *comm, const double *values, const size
 
 rr_status rr_comm_gather_floats(rr_comm *comm, const float *values, const size_t *counts, float *out) {
     return gather(comm, (const char *)values, counts, sizeof *values, (char *)out);
+}
+
+/* What gathering bytes needs: how many each rank has, and room for those of all. */
+typedef struct lengths {
+    double *all; /* [size] on rank 0 */
+    size_t *ones, *counts;
+} lengths;
+
+static rr_status gather_lengths(rr_comm *comm, size_t length, lengths *l) {
+    double mine = (double)length;
+    for (size_t rank = 0; rank < comm->size; rank++) l->ones[rank] = 1;
+    RR_TRY(rr_comm_gather_doubles(comm, &mine, l->ones, l->all));
+    l->counts[comm->rank] = length;
+    for (size_t rank = 0; rank < comm->size && comm->rank == 0; rank++) l->counts[rank] = (size_t)l->all[rank];
+    return RR_OK;
+}
+
+static rr_status gather_by_lengths(rr_comm *comm, lengths *l, rr_buffer *bytes) {
+    size_t total = 0;
+    RR_TRY(gather_lengths(comm, bytes->length, l));
+    for (size_t rank = 0; rank < comm->size && comm->rank == 0; rank++) total += l->counts[rank];
+    char *all = malloc(total + 1); /* of rank 0 */
+    rr_status status = all != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for %zu bytes of all ranks", total);
+    status = rr_comm_agree(comm, status);
+    if (status == RR_OK) status = gather(comm, rr_buffer_text(bytes), l->counts, 1, all);
+    if (status == RR_OK && comm->rank == 0 && all != NULL) {
+        rr_buffer_free(bytes);
+        all[total] = 0;
+        *bytes = (rr_buffer){.data = all, .length = total, .capacity = total + 1};
+        return RR_OK;
+    }
+    free(all);
+    return status;
+}
+
+rr_status rr_comm_gather_bytes(rr_comm *comm, rr_buffer *bytes) {
+    if (comm->size == 1)
+        return rr_comm_agree(comm, bytes->failed ? rr_fail(RR_ERR_NOMEM, "no memory for bytes to gather") : RR_OK);
+    lengths l = {.all = calloc(comm->size, sizeof *l.all),
+                 .ones = calloc(comm->size, sizeof *l.ones),
+                 .counts = calloc(comm->size, sizeof *l.counts)};
+    bool room = l.all != NULL && l.ones != NULL && l.counts != NULL && !bytes->failed;
+    rr_status status = rr_comm_agree(comm, room ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for bytes to gather"));
+    if (status == RR_OK && room) status = gather_by_lengths(comm, &l, bytes);
+    free(l.all), free(l.ones), free(l.counts);
+    return status;
 }
 
 /* Every rank gets the values of all, some at a time, and combines them in rank order. */

@@ -142,6 +142,16 @@ rr_status rr_comm_open(int *argc, char ***argv, rr_comm **out) {
     return RR_OK;
 }
 
+rr_status rr_comm_open_if_launched(int *argc, char ***argv, rr_comm **out) {
+    if (rr_launched(environment)) return rr_comm_open(argc, argv, out);
+    rr_comm *comm = calloc(1, sizeof *comm);
+    if (comm == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the communicator");
+    comm->mpi = comm->local = MPI_COMM_NULL;
+    comm->size = comm->local_size = comm->nodes = comm->slices = 1;
+    *out = comm;
+    return RR_OK;
+}
+
 rr_status rr_comm_first(rr_comm *comm, size_t ranks, rr_comm **out) {
     MPI_Comm part = MPI_COMM_NULL;
     *out = NULL;

@@ -17,6 +17,11 @@ typedef struct rr_comm rr_comm;
  * @return RR_ERR_INPUT (singleton), RR_ERR_RUNTIME
  */
 rr_status rr_comm_open(int *argc, char ***argv, rr_comm **out);
+/**
+ * The same where a launcher has started the program; else one rank without MPI, for whom agreeing, broadcasting and
+ * gathering work: a command that people use without mpirun then starts at once, and where no MPI is set up.
+ */
+rr_status rr_comm_open_if_launched(int *argc, char ***argv, rr_comm **out);
 /** Collective: the first `ranks` ranks get a communicator of their own, to be closed before the whole; others NULL. */
 rr_status rr_comm_first(rr_comm *comm, size_t ranks, rr_comm **out);
 /** Collective; MPI_Finalize. After a failure of one rank use rr_comm_abort. */
@@ -49,6 +54,8 @@ rr_status rr_comm_broadcast_floats(rr_comm *comm, size_t root, float *values, si
  */
 rr_status rr_comm_gather_doubles(rr_comm *comm, const double *values, const size_t *counts, double *out);
 rr_status rr_comm_gather_floats(rr_comm *comm, const float *values, const size_t *counts, float *out);
+/** Collective: on rank 0 the bytes of all ranks, in rank order, take the place of its own; elsewhere they stay. */
+rr_status rr_comm_gather_bytes(rr_comm *comm, rr_buffer *bytes);
 
 /** Collective, in place: largest value (NaN if any is), and sum, added in rank order: the same bits on all ranks. */
 rr_status rr_comm_max_doubles(rr_comm *comm, double *values, size_t count);

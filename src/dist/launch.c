@@ -1,6 +1,5 @@
 #include "dist/launch.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 
 /* A positive whole number, or 0. */
@@ -22,4 +21,11 @@ rr_status rr_launch_check(rr_lookup lookup, size_t world_size) {
                    "srun started %zu tasks, but this MPI %s, so each would train alone. Start with 'srun --mpi=pmix' "
                    "('srun --mpi=list' shows what your Slurm offers), or with mpirun inside sbatch or salloc",
                    tasks, launched ? "found only one rank" : "was given no launcher to find the others with");
+}
+
+bool rr_launched(rr_lookup lookup) {
+    static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (lookup(names[i]) != NULL) return true;
+    return number(lookup("SLURM_STEP_NUM_TASKS")) > 1; /* which rr_launch_check refuses, with advice */
 }

@@ -2,6 +2,7 @@
 #ifndef RR_DIST_LAUNCH_H
 #define RR_DIST_LAUNCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -17,5 +18,8 @@ typedef const char *(*rr_lookup)(const char *name);
  * @return RR_ERR_INPUT with advice where that is so
  */
 rr_status rr_launch_check(rr_lookup lookup, size_t world_size);
+
+/** Whether a launcher (mpirun, srun) has started the program. */
+bool rr_launched(rr_lookup lookup);
 
 #endif

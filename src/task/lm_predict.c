@@ -50,9 +50,9 @@ static void score(rr_lm *lm, line *lines, size_t rows) {
 
 static void put(rr_buffer *out, const char *name, double value) {
     if (isfinite(value))
-        rr_buffer_printf(out, ", \"%s\": %.9g", name, value);
+        rr_buffer_printf(out, "\"%s\": %.9g, ", name, value);
     else
-        rr_buffer_printf(out, ", \"%s\": null", name);
+        rr_buffer_printf(out, "\"%s\": null, ", name);
 }
 
 rr_status rr_lm_predict(rr_task *task, const rr_text *texts, size_t count, rr_buffer *out) {
@@ -72,10 +72,10 @@ rr_status rr_lm_predict(rr_task *task, const rr_text *texts, size_t count, rr_bu
         rr_buffer *text = &out[lines[i].index];
         double tokens = (double)lines[i].tokens.count, loss = lines[i].nll / tokens;
         if (status == RR_OK) {
-            rr_buffer_printf(text, "\"tokens\": %zu", lines[i].tokens.count);
             put(text, "nll", lines[i].nll);
             put(text, "loss", loss);
             put(text, "ppl", exp(loss));
+            rr_buffer_printf(text, "\"tokens\": %zu", lines[i].tokens.count);
         }
         rr_tokens_free(&lines[i].tokens);
     }

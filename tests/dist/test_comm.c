@@ -153,6 +153,27 @@ static void gathers_keep_the_order_of_ranks(void **state) {
     settle();
 }
 
+static void bytes_of_all_ranks(void **state) {
+    (void)state;
+    for (size_t round = 0; round < 3; round++) { /* some have none; longer than a piece would be too slow here */
+        rr_buffer bytes = {0}, expected = {0};
+        for (size_t r = 0; r < ranks; r++)
+            for (size_t k = 0; k < (r + round) % 3 * 1000; k++) {
+                rr_buffer_printf(&expected, "%zu:%zu ", r, k);
+                if (r == rank) rr_buffer_printf(&bytes, "%zu:%zu ", r, k);
+            }
+        size_t mine = bytes.length;
+        expect(rr_comm_gather_bytes(comm, &bytes) == RR_OK);
+        if (rank == 0)
+            expect(strcmp(rr_buffer_text(&bytes), rr_buffer_text(&expected)) == 0);
+        else
+            expect(bytes.length == mine);
+        rr_buffer_free(&bytes);
+        rr_buffer_free(&expected);
+    }
+    settle();
+}
+
 static void largest_and_sum_over_ranks(void **state) {
     (void)state;
     double values[131], sums[131]; /* more than go over at a time */
@@ -254,6 +275,7 @@ static int run(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranks_know_who_they_are),
         cmocka_unit_test(all_well_is_agreed_on),
+        cmocka_unit_test(bytes_of_all_ranks),
         cmocka_unit_test(one_failing_rank_fails_all_with_its_message),
         cmocka_unit_test(of_several_failing_ranks_the_lowest_speaks),
         cmocka_unit_test(a_failure_common_to_all_is_told_without_a_rank),
