@@ -5,7 +5,7 @@
 #include "data/vocab_member.h"
 
 rr_status rr_label_vocab_to_json(const rr_vocab *vocab, const rr_labels *labels, const int32_t *frequent,
-                                 const rr_vocab *characters, rr_buffer *out) {
+                                 const rr_vocab *characters, const rr_labels *sentences, rr_buffer *out) {
     rr_buffer_puts(out, "{\"tokens\": ");
     RR_TRY(rr_vocab_to_json(vocab, out));
     rr_buffer_puts(out, ", \"labels\": ");
@@ -16,6 +16,10 @@ rr_status rr_label_vocab_to_json(const rr_vocab *vocab, const rr_labels *labels,
     if (characters != NULL) {
         rr_buffer_puts(out, ", \"characters\": ");
         RR_TRY(rr_vocab_to_json(characters, out));
+    }
+    if (sentences != NULL) {
+        rr_buffer_puts(out, ", \"sentence_labels\": ");
+        rr_labels_to_json(sentences, out);
     }
     rr_buffer_puts(out, "}");
     return out->failed ? rr_fail(RR_ERR_NOMEM, "no memory for the vocabulary as JSON") : RR_OK;
@@ -37,18 +41,24 @@ static rr_status read_frequent(const cJSON *array, size_t tokens, size_t classes
                            : rr_fail(RR_ERR_INPUT, "the checkpoint has %zu \"frequent\" for %zu tokens", count, tokens);
 }
 
+static rr_status labels_from_member(const cJSON *object, const char *name, rr_labels *out) {
+    const cJSON *member = cJSON_GetObjectItem(object, name);
+    char *text = member != NULL ? cJSON_PrintUnformatted(member) : NULL;
+    rr_status status =
+        text != NULL ? rr_labels_from_json(text, out) : rr_fail(RR_ERR_INPUT, "the checkpoint holds no \"%s\"", name);
+    cJSON_free(text);
+    return status;
+}
+
 rr_status rr_label_vocab_from_json(const char *text, rr_vocab **vocab, rr_labels *labels, int32_t **frequent,
-                                   rr_vocab **characters) {
+                                   rr_vocab **characters, rr_labels *sentences) {
     cJSON *json = cJSON_Parse(text);
-    const cJSON *classes = cJSON_GetObjectItem(json, "labels");
-    char *class_text = classes != NULL ? cJSON_PrintUnformatted(classes) : NULL;
-    rr_status status = class_text != NULL ? rr_vocab_from_member(json, "tokens", vocab)
-                                          : rr_fail(RR_ERR_INPUT, "the checkpoint holds no labels");
-    if (status == RR_OK) status = rr_labels_from_json(class_text, labels);
+    rr_status status = labels_from_member(json, "labels", labels);
+    if (status == RR_OK) status = rr_vocab_from_member(json, "tokens", vocab);
     if (status == RR_OK && frequent != NULL)
         status = read_frequent(cJSON_GetObjectItem(json, "frequent"), rr_vocab_size(*vocab), labels->count, frequent);
     if (status == RR_OK && characters != NULL) status = rr_vocab_from_member(json, "characters", characters);
-    cJSON_free(class_text);
+    if (status == RR_OK && sentences != NULL) status = labels_from_member(json, "sentence_labels", sentences);
     cJSON_Delete(json);
     return status;
 }

@@ -49,7 +49,7 @@ static rr_status read_set(const rr_config *config, const rr_data_config *data, c
                                      .header = data->header && (!tsv || has_names(&data->columns)),
                                      .max_line_bytes = data->max_line_bytes,
                                      .on_error = (rr_on_error)data->on_error};
-        if (source->sentences && !wish->lists)
+        if (source->sentences && wish->lists == 0)
             status = rr_fail(RR_ERR_INPUT, "%s: format %s holds sentences with tags, which this task does not read",
                              files.paths[0], source->name);
         if (status == RR_OK) status = source->read(&options, (const char *const *)files.paths, files.count, out);

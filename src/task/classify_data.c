@@ -179,7 +179,7 @@ static rr_status make_up(rr_classify *c, const rr_task_setup *setup) {
 
 rr_status rr_classify_read(rr_classify *c, const rr_task_setup *setup) {
     if (setup->vocab_json != NULL)
-        RR_TRY(rr_label_vocab_from_json(setup->vocab_json, &c->vocab, &c->labels, NULL, NULL));
+        RR_TRY(rr_label_vocab_from_json(setup->vocab_json, &c->vocab, &c->labels, NULL, NULL, NULL));
     if (setup->synthetic_steps > 0)
         RR_TRY(make_up(c, setup));
     else if (setup->need_train || setup->need_eval)
@@ -204,5 +204,5 @@ void rr_classify_free_data(rr_classify *c) {
 
 rr_status rr_classify_vocab_json(const rr_task *task, rr_buffer *out) {
     const rr_classify *c = (const rr_classify *)task;
-    return rr_label_vocab_to_json(c->vocab, &c->labels, NULL, NULL, out);
+    return rr_label_vocab_to_json(c->vocab, &c->labels, NULL, NULL, NULL, out);
 }

@@ -110,7 +110,7 @@ static uint64_t fingerprint(const rr_qa *qa) {
 
 rr_status rr_qa_read(rr_qa *qa, const rr_task_setup *setup) {
     if (setup->vocab_json != NULL)
-        RR_TRY(rr_label_vocab_from_json(setup->vocab_json, &qa->vocab, &qa->answers, NULL, NULL));
+        RR_TRY(rr_label_vocab_from_json(setup->vocab_json, &qa->vocab, &qa->answers, NULL, NULL, NULL));
     if (setup->synthetic_steps > 0)
         RR_TRY(make_up(qa, setup));
     else if (setup->need_train || setup->need_eval)
@@ -147,5 +147,5 @@ void rr_qa_free_data(rr_qa *qa) {
 
 rr_status rr_qa_vocab_json(const rr_task *task, rr_buffer *out) {
     const rr_qa *qa = (const rr_qa *)task;
-    return rr_label_vocab_to_json(qa->vocab, &qa->answers, NULL, NULL, out);
+    return rr_label_vocab_to_json(qa->vocab, &qa->answers, NULL, NULL, NULL, out);
 }

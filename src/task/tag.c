@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/profile.h"
+#include "data/source.h"
 #include "task/tag_model.h"
 
 #define OWN(field) RR_VARIANT_FIELD(rr_task_config, rr_tag_config, field)
@@ -42,6 +43,17 @@ static const rr_key keys[] = {
      .max = 1e5,
      .unit = "units",
      .help = "units of the LSTM over characters, in each direction"},
+    {.name = "sentence_label",
+     .type = RR_KEY_BOOL,
+     .offset = OWN(sentence_label),
+     .preset = "false",
+     .help = "a sentence has a class, too (the intent of a command), from a third field; both are learnt together"},
+    {.name = "pooling",
+     .type = RR_KEY_ENUM,
+     .offset = OWN(pooling),
+     .preset = "max",
+     .choices = rr_pooling_names,
+     .help = "with sentence_label: a sentence as one vector, as in task classify"},
     {.name = NULL},
 };
 
@@ -52,6 +64,7 @@ static void destroy(rr_task *task) {
     rr_tagger *tagger = self(task);
     rr_tag_free_data(tagger);
     rr_batches_free(tagger->base.examples.order);
+    rr_pooling_free(tagger->sentence.pooling);
     rr_encoder_free(&tagger->encoder);
     rr_char_encoder_free(&tagger->chars);
     rr_params_free(&tagger->base.params);
@@ -64,6 +77,7 @@ static rr_status declare(rr_tagger *tagger) {
     if (own->char_features > 0)
         RR_TRY(rr_char_encoder_create(own->char_embedding_size, own->char_hidden_size, tagger->team, &tagger->chars));
     RR_TRY(rr_encoder_create(&tagger->model, tagger->chars.width, 0, tagger->team, &tagger->encoder));
+    if (own->sentence_label) RR_TRY(rr_tag_sentence_declare(tagger));
     if (own->head == 1) RR_TRY(rr_crf_declare(&tagger->crf, params, "crf", tagger->labels.count));
     RR_TRY(rr_softmax_head_declare(&tagger->head, params, "head", tagger->encoder.width, tagger->labels.count,
                                    (size_t)-1));
@@ -88,6 +102,12 @@ static rr_status check(const rr_task_setup *setup) {
     if (setup->data->split_punctuation)
         return rr_config_fail(setup->config, "data.split_punctuation",
                               "must be false for tagging, whose files say what a token is");
+    const rr_tag_config *own = (const rr_tag_config *)(const void *)&setup->task->own;
+    const char *format = rr_source_names[setup->data->format];
+    if (own->sentence_label && setup->synthetic_steps == 0 && strcmp(format, "parallel") != 0 &&
+        strcmp(format, "tsv") != 0 && strcmp(format, "csv") != 0)
+        return rr_config_fail(setup->config, "data.format",
+                              "must be parallel, tsv or csv with task.sentence_label: tokens, tags and a label");
     return RR_OK;
 }
 
@@ -147,6 +167,7 @@ static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin
         tagger->row_nll = rr_arena_take(arena, rows * sizeof *tagger->row_nll);
         rr_crf_plan(&tagger->crf, arena, longest);
     }
+    if (tagger->config.sentence_label) rr_tag_sentence_plan(tagger, arena, total, rows, training);
     if (tagger->config.char_features > 0) plan_chars(tagger, arena, total, training);
     rr_encoder_plan(&tagger->encoder, arena, total, longest, rows, training);
 }
@@ -210,6 +231,10 @@ static rr_status train(rr_task *task, size_t begin, size_t end, float scale, con
     rr_tag_targets(tagger, set, examples, &sequence);
     rr_tag_loss(tagger, &sequence, scale, false, hooks);
     for (size_t i = 0; i < sequence.total; i++) *loss += tagger->nll[i];
+    if (tagger->config.sentence_label) {
+        rr_tag_sentence_loss(tagger, set, examples, &sequence, scale, hooks);
+        for (size_t i = 0; i < rows; i++) *loss += tagger->sentence.nll[i];
+    }
     rr_hooks_ready(hooks, rr_param_end(params, tagger->head.linear.bias));
     rr_encoder_backward(&tagger->encoder, params, &sequence, tagger->texts.tokens, NULL, dropout, hooks);
     if (tagger->config.char_features > 0)
@@ -241,6 +266,8 @@ static void describe(const rr_task *task, rr_buffer *out) {
     const rr_tagger *tagger = self_const(task);
     rr_buffer_printf(out, "vocabulary %zu words; %zu tags", rr_vocab_size(tagger->vocab), tagger->labels.count);
     if (tagger->spans.any) rr_buffer_puts(out, ", which mark spans");
+    if (tagger->config.sentence_label)
+        rr_buffer_printf(out, "; %zu classes of sentences", tagger->sentence.labels.count);
     rr_buffer_puts(out, "\n");
     for (int split = 0; split < RR_SPLIT_COUNT; split++) {
         const rr_tag_set *set = &tagger->sets[split];

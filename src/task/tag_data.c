@@ -9,14 +9,25 @@
 #include "data/vocab_parts.h"
 #include "task/tag_model.h"
 
-enum { TOKENS, TAGS, FIELDS };
-static const char *const fields[FIELDS] = {"tokens", "tags"};
-static const rr_record_wish wish = {.fields = fields,
-                                    .field_count = FIELDS,
-                                    .preset = "columns",
-                                    .lists = true,
-                                    .group_field = TOKENS,
-                                    .class_field = FIELDS};
+enum { TOKENS, TAGS, LABEL, FIELDS }; /* the label with task.sentence_label alone */
+static const char *const fields[FIELDS] = {"tokens", "tags", "label"};
+
+static rr_record_wish wish_of(const rr_tagger *tagger) {
+    bool label = tagger->config.sentence_label;
+    return (rr_record_wish){.fields = fields,
+                            .field_count = label ? FIELDS : LABEL,
+                            .preset = "columns",
+                            .lists = LABEL,
+                            .group_field = TOKENS,
+                            .class_field = LABEL};
+}
+
+static rr_status find_sentence_labels(rr_tagger *tagger, const rr_records *records) {
+    for (size_t i = 0; i < records->count && tagger->config.sentence_label; i++)
+        RR_TRY(rr_labels_add(&tagger->sentence.labels, rr_records_text(records, i, LABEL),
+                             rr_records_length(records, i, LABEL)));
+    return RR_OK;
+}
 
 static rr_status add_tag(void *ctx, const char *name, size_t length) { return rr_labels_add(ctx, name, length); }
 
@@ -104,6 +115,14 @@ static rr_status add_sentence(rr_tagger *tagger, const rr_task_setup *setup, int
         return leave_out(setup, set, split, place, what);
     }
     size_t at = set->texts.count - 1, kept = set->texts.lengths[at];
+    if (tagger->config.sentence_label) {
+        const char *label = rr_records_text(records, i, LABEL);
+        size_t length = rr_records_length(records, i, LABEL);
+        set->classes[at] = rr_labels_find(&tagger->sentence.labels, label, length);
+        snprintf(what, sizeof what, "the label \"%.*s\" does not stand in the training part",
+                 length < 64 ? (int)length : 64, label);
+        if (set->classes[at] < 0) return leave_out(setup, set, split, place, what);
+    }
     size_t first = tagger->rules.keep == RR_KEEP_TAIL ? count - kept : 0;
     memcpy(set->tags + set->texts.begin[at], ids + first, kept * sizeof *ids);
     return rr_tag_add_forms(tagger, set, place, tokens, rr_records_length(records, i, TOKENS));
@@ -122,7 +141,9 @@ static rr_status fill_set(rr_tagger *tagger, const rr_task_setup *setup, int spl
     rr_status status = RR_OK;
     int32_t *ids = malloc((most + 1) * sizeof *ids);
     set->tags = malloc((all + 1) * sizeof *set->tags);
-    if (ids == NULL || set->tags == NULL) status = rr_fail(RR_ERR_NOMEM, "no memory for %zu tags", all);
+    set->classes = malloc((records->count + 1) * sizeof *set->classes);
+    if (ids == NULL || set->tags == NULL || set->classes == NULL)
+        status = rr_fail(RR_ERR_NOMEM, "no memory for %zu tags", all);
     rr_left_out_start(&set->left_out, records);
     for (size_t i = 0; i < records->count && status == RR_OK && ids != NULL; i++) {
         rr_buffer_clear(&place);
@@ -160,8 +181,10 @@ static rr_status find_frequent(rr_tagger *tagger) {
 static rr_status read_files(rr_tagger *tagger, const rr_task_setup *setup) {
     rr_records records[RR_SPLIT_COUNT] = {{.count = 0}};
     bool build = tagger->vocab == NULL, train = setup->need_train || build;
+    rr_record_wish wish = wish_of(tagger);
     rr_status status = rr_record_sets_read(setup->config, setup->data, &wish, train, records);
     if (status == RR_OK && build) status = find_tags(tagger, &records[RR_SPLIT_TRAIN]);
+    if (status == RR_OK && build) status = find_sentence_labels(tagger, &records[RR_SPLIT_TRAIN]);
     if (status == RR_OK && build)
         status = rr_text_data_vocab(setup, &tagger->rules, &records[RR_SPLIT_TRAIN], TOKENS, 1, &tagger->vocab);
     if (status == RR_OK && build) status = find_characters(tagger, &records[RR_SPLIT_TRAIN]);
@@ -199,6 +222,10 @@ static rr_status make_up(rr_tagger *tagger, const rr_task_setup *setup) {
     set->tags = malloc((tokens + 1) * sizeof *set->tags);
     if (set->tags == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for %zu tags", tokens);
     for (size_t i = 0; i < tokens; i++) set->tags[i] = (int32_t)(i * 7 % KINDS);
+    set->classes = malloc((set->texts.count + 1) * sizeof *set->classes);
+    if (set->classes == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for %zu classes", set->texts.count);
+    for (int k = 0; k < KINDS; k++) RR_TRY(rr_labels_add(&tagger->sentence.labels, &"ABCDEFGHIJ"[k], 1));
+    for (size_t i = 0; i < set->texts.count; i++) set->classes[i] = (int32_t)(i * 7 % KINDS);
     RR_TRY(make_up_forms(tagger, set));
     return find_frequent(tagger);
 }
@@ -210,6 +237,8 @@ static uint64_t fingerprint(const rr_tagger *tagger) {
         hash = rr_text_set_hash(&set->texts, hash);
         hash = rr_text_set_hash(&set->forms.texts, hash);
         if (set->texts.count > 0) hash = rr_hash64(set->tags, set->texts.tokens.count * sizeof *set->tags, hash);
+        if (set->texts.count > 0 && tagger->config.sentence_label)
+            hash = rr_hash64(set->classes, set->texts.count * sizeof *set->classes, hash);
     }
     return hash;
 }
@@ -217,7 +246,8 @@ static uint64_t fingerprint(const rr_tagger *tagger) {
 rr_status rr_tag_read(rr_tagger *tagger, const rr_task_setup *setup) {
     if (setup->vocab_json != NULL)
         RR_TRY(rr_label_vocab_from_json(setup->vocab_json, &tagger->vocab, &tagger->labels, &tagger->frequent,
-                                        tagger->config.char_features > 0 ? &tagger->characters : NULL));
+                                        tagger->config.char_features > 0 ? &tagger->characters : NULL,
+                                        tagger->config.sentence_label ? &tagger->sentence.labels : NULL));
     if (setup->synthetic_steps > 0)
         RR_TRY(make_up(tagger, setup));
     else if (setup->need_train || setup->need_eval)
@@ -231,6 +261,7 @@ void rr_tag_free_data(rr_tagger *tagger) {
         rr_text_set_free(&tagger->sets[split].texts);
         rr_buffer_free(&tagger->sets[split].left_out.first);
         free(tagger->sets[split].tags);
+        free(tagger->sets[split].classes);
         rr_word_forms_free(&tagger->sets[split].forms);
     }
     rr_text_set_free(&tagger->taken.texts);
@@ -238,11 +269,13 @@ void rr_tag_free_data(rr_tagger *tagger) {
     rr_vocab_free(tagger->characters);
     rr_span_tags_free(&tagger->spans);
     rr_labels_free(&tagger->labels);
+    rr_labels_free(&tagger->sentence.labels);
     rr_vocab_free(tagger->vocab);
     free(tagger->frequent);
 }
 
 rr_status rr_tag_vocab_json(const rr_task *task, rr_buffer *out) {
     const rr_tagger *tagger = (const rr_tagger *)task;
-    return rr_label_vocab_to_json(tagger->vocab, &tagger->labels, tagger->frequent, tagger->characters, out);
+    return rr_label_vocab_to_json(tagger->vocab, &tagger->labels, tagger->frequent, tagger->characters,
+                                  tagger->config.sentence_label ? &tagger->sentence.labels : NULL, out);
 }

@@ -6,8 +6,11 @@
 #include "task/class_report.h"
 #include "task/tag_model.h"
 
-/* Of a sentence: loss, words, words that are right, and of every kind (of span, or tag) right, true, predicted. */
-enum { LOSS, WORDS, RIGHT, COUNTS };
+/*
+ * Of a sentence: loss, words, words that are right, whether its label is, whether all is; and of every kind (of span,
+ * or tag) right, true, predicted.
+ */
+enum { LOSS, WORDS, RIGHT, LABEL_RIGHT, ALL_RIGHT, COUNTS };
 
 size_t rr_tag_outcome_size(const rr_task *task) { return COUNTS + 3 * rr_tag_kinds((const rr_tagger *)task); }
 
@@ -34,6 +37,12 @@ static void put_outcome(rr_tagger *tagger, const rr_sequence *sequence, size_t r
         out[RIGHT] += tags[t] == tagger->predicted[at];
     }
     out[WORDS] = (double)sequence->lengths[row];
+    if (tagger->config.sentence_label) {
+        const rr_sentence_label *sentence = &tagger->sentence;
+        out[LOSS] += sentence->nll[row];
+        out[LABEL_RIGHT] = sentence->predicted[row] == sentence->targets[row];
+        out[ALL_RIGHT] = out[LABEL_RIGHT] > 0 && out[RIGHT] == out[WORDS];
+    }
     count_sentence(tagger, sequence->lengths[row], out + COUNTS);
 }
 
@@ -45,6 +54,7 @@ static rr_status evaluate(rr_task *task, rr_split split, const uint32_t *example
     rr_tag_forward(tagger, set, examples, rows, 0, NULL, hooks, &sequence);
     rr_tag_targets(tagger, set, examples, &sequence);
     rr_tag_loss(tagger, &sequence, 0, true, hooks);
+    if (tagger->config.sentence_label) rr_tag_sentence_loss(tagger, set, examples, &sequence, 0, hooks);
     for (size_t i = 0; i < rows; i++) {
         size_t which = tagger->texts.order[i];
         put_outcome(tagger, &sequence, i, set->tags + set->texts.begin[examples[which]],
@@ -90,6 +100,11 @@ size_t rr_tag_metrics(const rr_task *task, const double *outcomes, size_t units,
     out[1] = (rr_metric){"accuracy", sums != NULL ? sums[RIGHT] / sums[WORDS] : NAN};
     size_t count = 2;
     if (sums != NULL && tagger->spans.any) count += span_metrics(sums + COUNTS, rr_tag_kinds(tagger), out + count);
+    if (tagger->config.sentence_label) {
+        double sentences = (double)units;
+        out[count++] = (rr_metric){"label_accuracy", sums != NULL ? sums[LABEL_RIGHT] / sentences : NAN};
+        out[count++] = (rr_metric){"sentence_accuracy", sums != NULL ? sums[ALL_RIGHT] / sentences : NAN};
+    }
     free(sums);
     return count;
 }
@@ -114,6 +129,12 @@ size_t rr_tag_floors(const rr_task *task, rr_split split, rr_floor out[RR_TASK_M
     if (set->texts.count == 0 || tagger->frequent == NULL) return 0;
     for (size_t i = 0; i < words; i++) right += tagger->frequent[set->texts.tokens.ids[i]] == set->tags[i];
     out[used++] = (rr_floor){"most frequent tag of each word", "accuracy", (double)right / (double)words};
+    if (tagger->config.sentence_label) {
+        int32_t majority = (int32_t)rr_labels_majority(&tagger->sentence.labels);
+        size_t hits = 0;
+        for (size_t i = 0; i < set->texts.count; i++) hits += set->classes[i] == majority;
+        out[used++] = (rr_floor){"most frequent label", "label_accuracy", (double)hits / (double)set->texts.count};
+    }
     if (!tagger->spans.any) return used;
     double *counts = calloc(3 * kinds, sizeof *counts);
     int32_t *said = malloc((words + 1) * sizeof *said);

@@ -6,6 +6,7 @@
 #include "data/text_set.h"
 #include "nn/crf.h"
 #include "nn/encoder.h"
+#include "nn/pooling.h"
 #include "nn/softmax_head.h"
 #include "task/char_encoder.h"
 #include "task/examples.h"
@@ -18,6 +19,8 @@ typedef struct rr_tag_config {
     int head;          /* 0 softmax, 1 crf */
     int char_features; /* 0 none, 1 lstm */
     size_t char_embedding_size, char_hidden_size;
+    bool sentence_label;
+    int pooling; /* rr_pooling_kind, for sentence_label */
 } rr_tag_config;
 
 /** The sentences of one part. */
@@ -25,8 +28,20 @@ typedef struct rr_tag_set {
     rr_text_set texts;
     int32_t *tags;       /* of all tokens, where they stand in texts.tokens */
     rr_word_forms forms; /* of the same tokens, with task.char_features */
+    int32_t *classes;    /* [sentences] with task.sentence_label */
     rr_left_out left_out;
 } rr_tag_set;
+
+/** What gives a whole sentence a class, beside the tags of its words (tag_sentence.c). */
+typedef struct rr_sentence_label {
+    rr_labels labels;
+    rr_pooling *pooling;
+    rr_softmax_head head;
+    float *pooled, *dpooled;      /* [rows, width] */
+    float *dx;                    /* [N, width] gradients of the encoder's outputs */
+    int32_t *targets, *predicted; /* [rows] in the order of the packed sentences */
+    double *nll;                  /* [rows] */
+} rr_sentence_label;
 
 typedef struct rr_tagger {
     rr_task base;
@@ -48,6 +63,7 @@ typedef struct rr_tagger {
     rr_char_encoder chars;
     rr_softmax_head head;
     rr_crf crf;
+    rr_sentence_label sentence;
 
     /* What plan took; N packed tokens at most. */
     size_t micro_rows;
@@ -88,6 +104,17 @@ void rr_tag_loss(rr_tagger *tagger, const rr_sequence *sequence, float scale, bo
 
 /** tagger->predicted, and how likely each of them is: tagger->marginals. */
 void rr_tag_decide(rr_tagger *tagger, const rr_sequence *sequence);
+
+/**
+ * tag_sentence.c, all for task.sentence_label. loss: what rr_tag_loss is for the tags; it comes behind that, adds to
+ * tagger->encoder.dtop, and fills nll, targets and predicted.
+ */
+rr_status rr_tag_sentence_declare(rr_tagger *tagger);
+void rr_tag_sentence_plan(rr_tagger *tagger, rr_arena *arena, size_t total, size_t rows, bool training);
+void rr_tag_sentence_loss(rr_tagger *tagger, const rr_tag_set *set, const uint32_t *examples,
+                          const rr_sequence *sequence, float scale, const rr_hooks *hooks);
+/** The most likely class of every row, and how likely it is: sentence.predicted, .nll. */
+void rr_tag_sentence_decide(rr_tagger *tagger, const rr_sequence *sequence);
 
 /** tag_metrics.c */
 size_t rr_tag_outcome_size(const rr_task *task);

@@ -1,4 +1,5 @@
 /* Tags of sentences, many at a time. */
+#include <math.h>
 #include <string.h>
 
 #include "task/json_string.h"
@@ -46,12 +47,23 @@ static void put_tags(const rr_tagger *tagger, const rr_sequence *sequence, size_
     rr_buffer_puts(out, "]");
 }
 
+static void put_label(const rr_sentence_label *sentence, size_t row, rr_buffer *out) {
+    rr_buffer_puts(out, ", \"label\": ");
+    rr_json_string(out, sentence->labels.names[sentence->predicted[row]]);
+    rr_buffer_printf(out, ", \"label_probability\": %.6g", exp(-sentence->nll[row]));
+}
+
 static rr_status predict(rr_task *task, const uint32_t *examples, size_t rows, rr_buffer *out) {
     rr_tagger *tagger = (rr_tagger *)task;
     rr_sequence sequence;
     rr_tag_forward(tagger, &tagger->taken, examples, rows, 0, NULL, NULL, &sequence);
     rr_tag_decide(tagger, &sequence);
-    for (size_t i = 0; i < rows; i++) put_tags(tagger, &sequence, i, &out[examples[tagger->texts.order[i]]]);
+    if (tagger->config.sentence_label) rr_tag_sentence_decide(tagger, &sequence);
+    for (size_t i = 0; i < rows; i++) {
+        rr_buffer *line = &out[examples[tagger->texts.order[i]]];
+        put_tags(tagger, &sequence, i, line);
+        if (tagger->config.sentence_label) put_label(&tagger->sentence, i, line);
+    }
     return RR_OK;
 }
 

@@ -59,8 +59,9 @@ void rr_task_floors_text(const rr_task *task, rr_split split, const rr_metric *m
 }
 
 bool rr_metric_more_is_better(const char *name) {
-    static const char *const names[] = {"accuracy", "macro_f1", "micro_f1", "f1",   "precision", "recall",
-                                        "exact",    "bleu",     "chrf",     "corr", "coverage"};
+    static const char *const names[] = {"accuracy", "macro_f1",       "micro_f1",          "f1",    "precision",
+                                        "recall",   "label_accuracy", "sentence_accuracy", "exact", "bleu",
+                                        "chrf",     "corr",           "coverage"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0) return true;
     return false;

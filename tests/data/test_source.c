@@ -105,7 +105,7 @@ static const char *const lists[] = {"tokens", "tags"};
 static rr_source_options list_options(rr_on_error on_error) {
     rr_source_options options = options_for(on_error);
     options.fields = lists;
-    options.lists = true;
+    options.lists = 2;
     return options;
 }
 

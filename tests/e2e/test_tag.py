@@ -77,6 +77,39 @@ class Tag(Case):
             self.assertEqual(state_hash(self.path(killed)), state_hash(self.path(whole)))
             self.assertEqual(metrics_without_times(self.path(killed, "")), metrics_without_times(self.path(whole, "")))
 
+    def labelled(self):
+        """Keys of a tagger whose sentences have labels: whether they hold code, in words with a blank."""
+        text = self.write("labelled.tsv", "".join(
+            f"{' '.join(word for word, _ in s)}\t{' '.join(tag for _, tag in s)}\t"
+            f"{'with code' if any(tag != 'O' for _, tag in s) else 'plain'}\n" for s in self.sentences))
+        return {"task__sentence_label": "true", "data__train": text, "data__format": "tsv", "task__pooling": "mean"}
+
+    def test_labels_of_sentences_on_any_number_of_ranks_and_after_a_kill(self):
+        values = {"train__global_batch_size": 13, "train__max_steps": 30, **self.labelled()}
+        self.train("one", 1, **values)
+        for name, ranks, more in (("two", 2, {}), ("three", 3, {}), ("micro", 2, {"train__micro_batch_size": 3})):
+            self.train(name, ranks, **values, **more)
+            for a, b in zip(self.losses("one"), self.losses(name), strict=True):
+                self.assertLess(abs(a - b), 1e-4 * max(1, abs(a)), name)
+        self.train("killed", 2, env={"RINGRNN_FAULT": "kill:1:23"}, expect=None, **values)
+        self.train("killed", 2, **values)
+        self.assertEqual(state_hash(self.path("killed")), state_hash(self.path("two")))
+
+    def test_labels_of_sentences_are_predicted_as_they_are_evaluated(self):
+        values = self.labelled()
+        self.train("p", 2, data__split="null", data__test=values["data__train"], **values, **self.FIELD)
+        metrics = json.loads(run(["eval", self.path("p"), "--json"], 2).stdout)
+        texts = self.write("texts", "".join(" ".join(word for word, _ in s) + "\n" for s in self.sentences))
+        lines = [json.loads(line) for line in run(["predict", self.path("p"), texts]).stdout.splitlines()]
+        rights = [(line["label"] == ("with code" if any(tag != "O" for _, tag in s) else "plain"),
+                   line["tags"] == [tag for _, tag in s]) for line, s in zip(lines, self.sentences, strict=True)]
+        self.assertAlmostEqual(sum(label for label, _ in rights) / len(rights), metrics["label_accuracy"], places=9)
+        self.assertAlmostEqual(sum(map(all, rights)) / len(rights), metrics["sentence_accuracy"], places=9)
+        self.assertTrue(all(0.49 < line["label_probability"] <= 1 for line in lines))
+        self.assertEqual({floor["metric"] for floor in metrics["floors"]}, {"accuracy", "f1", "label_accuracy"})
+        result = self.train("bad", 2, expect=2, **{**values, "data__format": "columns"})
+        self.assertIn("parallel, tsv or csv", result.stderr)
+
     def test_every_format_holds_the_same_sentences(self):
         def column(word, tag, number):
             return f"{number}\t{word}\t_\t{tag}\t_\t_\t_\t_\t_\t_\n"
@@ -151,12 +184,21 @@ class Tag(Case):
 @unittest.skipIf(torch is None, "no torch package")
 class Parity(Case):
     def test_ten_steps_of_all_sentences_at_once(self):
+        self.compare(False)
+
+    def test_ten_steps_with_labels_of_sentences(self):
+        self.compare(True)
+
+    def compare(self, sentence_label):
         words = re.findall(r"\S+", open(self.text, encoding="utf-8").read())[:600]
         sentences = [words[i:i + 3 + i % 11] for i in range(0, len(words), 14)]
         tagged = [[(word, f"T{len(word) % 4}") for word in sentence] for sentence in sentences if sentence]
-        text = self.write("tagged.txt", "\n".join("".join(f"{word} {tag}\n" for word, tag in s) for s in tagged))
+        classes = ["even" if len(s) % 2 == 0 else "odd" for s in tagged]
+        text = self.write("tagged.tsv", "".join(f"{' '.join(word for word, _ in s)}\t{' '.join(tag for _, tag in s)}\t{label}\n"
+                                                for s, label in zip(tagged, classes)))
         self.config = self.write("tag.yaml", CONFIG % {"folder": self.folder, "text": text})
-        values = {"data__split": "null", "data__lowercase": "false", "train__max_grad_norm": "null",
+        values = {"data__split": "null", "data__lowercase": "false", "train__max_grad_norm": "null", "data__format": "tsv",
+                  "task__sentence_label": str(sentence_label).lower(), "task__pooling": "mean",
                   "train__global_batch_size": len(tagged), "eval__every": 100,
                   "model": "{cell: gru, embedding_size: 12, hidden_size: 10, num_layers: 2, bidirectional: true}"}
         self.train("start", 1, train__max_steps=1, optim="{type: sgd, lr: 1.0e-37}", **values)
@@ -167,16 +209,23 @@ class Parity(Case):
         labels = [item["name"] for item in vocabulary["labels"]]
         modules = torch.nn.ModuleDict({"embedding": torch.nn.Embedding(len(index), 12),
                                        "rnn": torch.nn.GRU(12, 10, 2, bidirectional=True),
-                                       "head": torch.nn.Linear(20, len(labels))})
+                                       "head": torch.nn.Linear(20, len(labels)),
+                                       **({"sentence": torch.nn.Linear(20, 2)} if sentence_label else {})})
         modules.load_state_dict({name: torch.frombuffer(bytearray(data), dtype=torch.float32).reshape(shape)
                                  for name, (shape, data) in start.items() if not name.startswith("optimizer.")})
         optimiser = torch.optim.Adam(modules.parameters(), lr=0.01)
         ours = [line["loss"] for line in read_metrics(self.path("ours", "")) if line["split"] == "train"]
         for loss_of_ours in ours:
-            logits = torch.cat([modules["head"](modules["rnn"](modules["embedding"](
-                torch.tensor([index.get(word, index["<unk>"]) for word, _ in s])))[0]) for s in tagged])
+            outputs = [modules["rnn"](modules["embedding"](
+                torch.tensor([index.get(word, index["<unk>"]) for word, _ in s])))[0] for s in tagged]
+            logits = modules["head"](torch.cat(outputs))
             targets = torch.tensor([labels.index(tag) for s in tagged for _, tag in s])
             loss = torch.nn.functional.cross_entropy(logits, targets)
+            if sentence_label:
+                pooled = torch.stack([y.mean(0) for y in outputs])
+                loss = loss + torch.nn.functional.cross_entropy(
+                    modules["sentence"](pooled), torch.tensor([["even", "odd"].index(label) for label in classes]),
+                    reduction="sum") / len(targets)
             self.assertLess(abs(loss_of_ours - loss.item()), 1e-4 * loss.item())
             optimiser.zero_grad()
             loss.backward()
