@@ -15,6 +15,7 @@ struct rr_bpe {
     rr_symbol_pairs merges; /* in the order of their rank */
     int32_t *merged;        /* [merges.count] the symbol that each makes; -1: of no other merge */
     bool end_apart;         /* version 0.1 */
+    rr_buffer codes;        /* as read */
 };
 
 void rr_bpe_free(rr_bpe *bpe) {
@@ -22,8 +23,11 @@ void rr_bpe_free(rr_bpe *bpe) {
     rr_token_table_free(&bpe->symbols);
     rr_symbol_pairs_free(&bpe->merges);
     free(bpe->merged);
+    rr_buffer_free(&bpe->codes);
     free(bpe);
 }
+
+const char *rr_bpe_codes(const rr_bpe *bpe) { return rr_buffer_text(&bpe->codes); }
 
 static rr_status add_merge(rr_bpe *bpe, const char *line, size_t length) {
     int32_t left, right, index;
@@ -77,7 +81,9 @@ static rr_status find_merged(rr_bpe *bpe) {
 rr_status rr_bpe_parse(const char *name, const char *text, size_t length, rr_bpe **out) {
     rr_bpe *bpe = calloc(1, sizeof *bpe);
     if (bpe == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for codes");
-    rr_status status = read_lines(name, text, length, bpe);
+    rr_buffer_append(&bpe->codes, text, length);
+    rr_status status = bpe->codes.failed ? rr_fail(RR_ERR_NOMEM, "no memory for codes") : RR_OK;
+    if (status == RR_OK) status = read_lines(name, text, length, bpe);
     if (status == RR_OK && bpe->merges.count == 0) status = rr_fail(RR_ERR_INPUT, "%s: holds no merges", name);
     if (status == RR_OK) status = find_merged(bpe);
     if (status != RR_OK) {
@@ -169,4 +175,17 @@ rr_status rr_bpe_apply(const rr_bpe *bpe, const char *text, size_t length, rr_bu
         rr_buffer_append(out, text + stop, at < length ? 1 : between);
     }
     return out->failed ? rr_fail(RR_ERR_NOMEM, "no memory for a text of %zu bytes", length) : RR_OK;
+}
+
+void rr_bpe_join(rr_buffer *text) {
+    size_t kept = 0;
+    for (size_t i = 0; i < text->length; i++) {
+        bool mark = text->length - i >= 2 && memcmp(text->data + i, "@@", 2) == 0;
+        if (mark && (i + 2 == text->length || text->data[i + 2] == ' '))
+            i += 2;
+        else
+            text->data[kept++] = text->data[i];
+    }
+    text->length = kept;
+    if (text->data != NULL) text->data[kept] = 0;
 }

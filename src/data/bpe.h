@@ -18,10 +18,16 @@ typedef struct rr_bpe rr_bpe;
 rr_status rr_bpe_parse(const char *name, const char *text, size_t length, rr_bpe **out);
 void rr_bpe_free(rr_bpe *bpe);
 
+/** The codes as they were read; ends with a NUL. Borrowed. */
+const char *rr_bpe_codes(const rr_bpe *bpe);
+
 /**
  * Appends a text (UTF-8, without line ends) whose words stand between blanks: several blanks become one, those around
  * the text stay. Pieces that are not the last of their word end with "@@". @return RR_ERR_NOMEM
  */
 rr_status rr_bpe_apply(const rr_bpe *bpe, const char *text, size_t length, rr_buffer *out);
+
+/** Takes the marks of pieces out of a text, so that whole words remain. */
+void rr_bpe_join(rr_buffer *text);
 
 #endif

@@ -5,12 +5,27 @@
 
 #include "base/hash.h"
 
+/* The text that tokens are found in: `normal`, or with codes `pieces`. */
+static rr_status prepare(const rr_text_rules *rules, const char *text, size_t length, rr_buffer *normal,
+                         rr_buffer *pieces, const rr_buffer **out) {
+    rr_buffer_clear(normal);
+    rr_normalise_text(rules->normalise, text, length, normal);
+    if (normal->failed) return rr_fail(RR_ERR_NOMEM, "no memory for a text of %zu bytes", length);
+    *out = normal;
+    if (rules->bpe == NULL) return RR_OK;
+    rr_buffer_clear(pieces);
+    *out = pieces;
+    return rr_bpe_apply(rules->bpe, rr_buffer_text(normal), normal->length, pieces);
+}
+
 rr_status rr_text_count(const rr_text_rules *rules, const char *name, const char *text, size_t length,
                         rr_buffer *scratch, rr_token_counts *counts) {
-    rr_buffer_clear(scratch);
-    rr_normalise_text(rules->normalise, text, length, scratch);
-    if (scratch->failed) return rr_fail(RR_ERR_NOMEM, "no memory for a text of %zu bytes", length);
-    return rr_token_counts_add(counts, name, rr_buffer_text(scratch), scratch->length);
+    rr_buffer pieces = {0};
+    const rr_buffer *found = scratch;
+    rr_status status = prepare(rules, text, length, scratch, &pieces, &found);
+    if (status == RR_OK) status = rr_token_counts_add(counts, name, rr_buffer_text(found), found->length);
+    rr_buffer_free(&pieces);
+    return status;
 }
 
 static rr_status grow(rr_text_set *set) {
@@ -38,11 +53,10 @@ static void cut(rr_text_set *set, const rr_text_rules *rules, size_t begin) {
 rr_status rr_text_set_add(rr_text_set *set, const rr_vocab *vocab, const rr_text_rules *rules, const char *name,
                           const char *text, size_t length) {
     RR_TRY(grow(set));
-    rr_buffer_clear(&set->scratch);
-    rr_normalise_text(rules->normalise, text, length, &set->scratch);
-    if (set->scratch.failed) return rr_fail(RR_ERR_NOMEM, "no memory for a text of %zu bytes", length);
+    const rr_buffer *found = &set->scratch;
+    RR_TRY(prepare(rules, text, length, &set->scratch, &set->pieces, &found));
     size_t begin = set->tokens.count;
-    RR_TRY(rr_vocab_encode(vocab, name, rr_buffer_text(&set->scratch), set->scratch.length, false, &set->tokens));
+    RR_TRY(rr_vocab_encode(vocab, name, rr_buffer_text(found), found->length, false, &set->tokens));
     cut(set, rules, begin);
     set->begin[set->count] = begin;
     set->lengths[set->count++] = set->tokens.count - begin;
@@ -118,6 +132,7 @@ uint64_t rr_text_set_hash(const rr_text_set *set, uint64_t seed) {
 void rr_text_set_free(rr_text_set *set) {
     rr_tokens_free(&set->tokens);
     rr_buffer_free(&set->scratch);
+    rr_buffer_free(&set->pieces);
     free(set->begin);
     free(set->lengths);
     *set = (rr_text_set){.count = 0};

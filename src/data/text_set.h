@@ -2,6 +2,7 @@
 #ifndef RR_DATA_TEXT_SET_H
 #define RR_DATA_TEXT_SET_H
 
+#include "data/bpe.h"
 #include "data/data_config.h"
 #include "data/normalise.h"
 #include "data/vocab.h"
@@ -12,6 +13,7 @@ typedef struct rr_text_rules {
     rr_normalise normalise;
     size_t max_length; /* tokens; 0: no limit */
     rr_keep keep;      /* which end of a longer text */
+    const rr_bpe *bpe; /* words of the normal form become pieces; NULL: they stay whole */
 } rr_text_rules;
 
 /** Zero-initialise; free with rr_text_set_free. */
@@ -21,7 +23,8 @@ typedef struct rr_text_set {
     size_t *lengths;  /* [count] */
     size_t count, capacity;
     size_t cut;        /* texts that were longer than max_length */
-    rr_buffer scratch; /* a text in its normal form */
+    rr_buffer scratch; /* the last text in its normal form */
+    rr_buffer pieces;  /* the same with its words in pieces */
 } rr_text_set;
 
 /** The tokens that rules find in a text, counted for a vocabulary. scratch: memory that is used again. */

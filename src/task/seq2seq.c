@@ -36,6 +36,13 @@ static const rr_key keys[] = {
      .offset = OWN(share_vocab),
      .preset = "false",
      .help = "one vocabulary, made from sources and targets together; needed with data.vocab.file"},
+    {.name = "bpe",
+     .type = RR_KEY_PATHS,
+     .offset = OWN(bpe),
+     .preset = "null",
+     .word = "null",
+     .help = "words become pieces by these codes (ringrnn bpe, subword-nmt): a file, or one for sources and one for "
+             "targets; a checkpoint keeps them"},
     {.name = "label_smoothing",
      .type = RR_KEY_FLOAT,
      .offset = OWN(label_smoothing),
@@ -150,6 +157,13 @@ static rr_status check(const rr_task_setup *setup, const rr_seq2seq_config *own)
         return rr_config_fail(setup->config, "model.tie_weights",
                               "needs embedding_size equal to hidden_size, got %zu and %zu", model->embedding_size,
                               model->hidden_size);
+    if (own->bpe.count > 2)
+        return rr_config_fail(setup->config, "task.bpe", "has %zu files; one or two are allowed", own->bpe.count);
+    if (own->bpe.count > 0 && own->unit != RR_UNIT_WORD)
+        return rr_config_fail(setup->config, "task.bpe", "needs task.unit word: words become pieces");
+    if (own->bpe.count == 2 && own->share_vocab)
+        return rr_config_fail(setup->config, "task.bpe",
+                              "needs one file of codes for one vocabulary (task.share_vocab)");
     if (setup->data->vocab.file != NULL && !own->share_vocab)
         return rr_config_fail(setup->config, "data.vocab.file",
                               "gives one vocabulary: set task.share_vocab to true, or leave it out");

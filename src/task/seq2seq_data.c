@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "data/pair_vocab.h"
 #include "data/record_sets.h"
@@ -25,12 +26,10 @@ static rr_status leave_out(const rr_task_setup *setup, rr_seq2seq_set *set, int 
 static rr_status add_pair(rr_seq2seq *s, const rr_task_setup *setup, int split, const rr_records *records, size_t i,
                           const char *place) {
     rr_seq2seq_set *set = &s->sets[split];
-    rr_text_rules whole = s->rules;
     size_t at = set->sources.count;
-    whole.max_length = 0;
     RR_TRY(rr_text_set_add(&set->sources, s->source_vocab, &s->rules, place, rr_records_text(records, i, SOURCE),
                            rr_records_length(records, i, SOURCE)));
-    rr_status status = rr_text_set_add(&set->targets, s->target_vocab, &whole, place,
+    rr_status status = rr_text_set_add(&set->targets, s->target_vocab, &s->target_rules, place,
                                        rr_records_text(records, i, TARGET), rr_records_length(records, i, TARGET));
     if (status != RR_OK) return status;
     size_t length = set->targets.lengths[at];
@@ -71,7 +70,7 @@ static rr_status build_vocabs(rr_seq2seq *s, const rr_task_setup *setup, const r
         return RR_OK;
     }
     RR_TRY(rr_text_data_vocab(setup, &s->rules, records, SOURCE, 1, &s->source_vocab));
-    return rr_text_data_vocab(setup, &s->rules, records, TARGET, 1, &s->target_vocab);
+    return rr_text_data_vocab(setup, &s->target_rules, records, TARGET, 1, &s->target_vocab);
 }
 
 static rr_status read_files(rr_seq2seq *s, const rr_task_setup *setup) {
@@ -103,9 +102,32 @@ static uint64_t fingerprint(const rr_seq2seq *s) {
     return hash;
 }
 
+static rr_status read_codes(const rr_task_setup *setup, const char *path, rr_bpe **out) {
+    rr_buffer text = {0};
+    rr_status status = rr_file_read(path, &text);
+    if (status == RR_OK) status = rr_bpe_parse(path, rr_buffer_text(&text), text.length, out);
+    if (status == RR_ERR_INPUT) status = rr_config_fail(setup->config, "task.bpe", "%s", rr_last_error());
+    rr_buffer_free(&text);
+    return status;
+}
+
+/* What becomes of texts, from the files of codes, or where they were read already with a checkpoint from these. */
+static rr_status set_rules(rr_seq2seq *s, const rr_task_setup *setup) {
+    const rr_paths *paths = &s->config.bpe;
+    for (size_t i = 0; i < paths->count && setup->vocab_json == NULL && setup->synthetic_steps == 0; i++)
+        RR_TRY(read_codes(setup, paths->items[i], &s->bpe[i]));
+    if (s->bpe[1] == NULL) s->bpe[1] = s->bpe[0];
+    s->rules.bpe = s->bpe[0];
+    s->target_rules = s->rules;
+    s->target_rules.bpe = s->bpe[1];
+    s->target_rules.max_length = 0;
+    return RR_OK;
+}
+
 rr_status rr_seq2seq_read(rr_seq2seq *s, const rr_task_setup *setup) {
     if (setup->vocab_json != NULL)
-        RR_TRY(rr_pair_vocab_from_json(setup->vocab_json, &s->source_vocab, &s->target_vocab));
+        RR_TRY(rr_pair_vocab_from_json(setup->vocab_json, &s->source_vocab, &s->target_vocab, s->bpe));
+    RR_TRY(set_rules(s, setup));
     if (setup->synthetic_steps > 0)
         RR_TRY(make_up(s, setup));
     else if (setup->need_train || setup->need_eval)
@@ -125,9 +147,11 @@ void rr_seq2seq_free_data(rr_seq2seq *s) {
     rr_text_set_free(&s->taken);
     if (s->target_vocab != s->source_vocab) rr_vocab_free(s->target_vocab);
     rr_vocab_free(s->source_vocab);
+    if (s->bpe[1] != s->bpe[0]) rr_bpe_free(s->bpe[1]);
+    rr_bpe_free(s->bpe[0]);
 }
 
 rr_status rr_seq2seq_vocab_json(const rr_task *task, rr_buffer *out) {
     const rr_seq2seq *s = (const rr_seq2seq *)task;
-    return rr_pair_vocab_to_json(s->source_vocab, s->target_vocab, out);
+    return rr_pair_vocab_to_json(s->source_vocab, s->target_vocab, s->bpe, out);
 }

@@ -18,6 +18,7 @@ typedef struct rr_seq2seq_config {
     int attention; /* 0: none, else 1 + rr_attention_kind */
     bool input_feeding;
     bool share_vocab;
+    rr_paths bpe; /* codes of source and target, or of both */
     double label_smoothing;
     size_t beam_size;
     double length_penalty;
@@ -36,11 +37,12 @@ typedef struct rr_seq2seq {
     rr_task base;
     rr_seq2seq_config config;
     rr_model_config model;
-    rr_text_rules rules;
+    rr_text_rules rules, target_rules; /* targets are never cut */
     rr_team *team;
     size_t global_batch_size;
 
     rr_vocab *source_vocab, *target_vocab; /* may be one */
+    rr_bpe *bpe[2];                        /* of sources and targets, may be one; NULL: words stay whole */
     rr_seq2seq_set sets[RR_SPLIT_COUNT];
     rr_text_set taken; /* sources to translate */
     size_t *lengths;   /* [pairs] tokens of source and target */
@@ -93,7 +95,7 @@ void rr_seq2seq_teach(rr_seq2seq *s, const rr_text_set *targets, const uint32_t 
  */
 rr_status rr_seq2seq_search(rr_seq2seq *s, size_t rows, rr_beam_found *found);
 
-/** The text of tokens. */
+/** The text of tokens; out is empty before. */
 void rr_seq2seq_text(const rr_seq2seq *s, const int32_t *tokens, size_t count, rr_buffer *out);
 
 /** seq2seq_metrics.c */

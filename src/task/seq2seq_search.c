@@ -59,6 +59,7 @@ rr_status rr_seq2seq_search(rr_seq2seq *s, size_t rows, rr_beam_found *found) {
 
 void rr_seq2seq_text(const rr_seq2seq *s, const int32_t *tokens, size_t count, rr_buffer *out) {
     for (size_t i = 0; i < count; i++) rr_vocab_decode(s->target_vocab, tokens[i], out);
+    if (s->bpe[1] != NULL) rr_bpe_join(out);
 }
 
 rr_status rr_seq2seq_take(rr_task *task, const rr_text *texts, size_t count) {

@@ -125,6 +125,40 @@ class Seq2seq(Pairs):
             copies = [" ".join(a) for a, _ in self.pairs]
             self.assertAlmostEqual(floors["bleu"], sacrebleu.corpus_bleu(copies, [references]).score, places=6)
 
+    def test_words_in_pieces(self):
+        """Codes of both sides; a checkpoint keeps them, and texts come out in whole words."""
+        codes = []
+        for side in (0, 1):
+            words = self.write(f"side{side}", "".join(" ".join(pair[side]) + "\n" for pair in self.pairs))
+            codes.append(self.write(f"codes{side}", run(["bpe", "learn", "--merges", 40 + 60 * side, words]).stdout))
+        values = {"task__bpe": f"[{', '.join(codes)}]", "task__max_output": 40, "train__global_batch_size": 13,
+                  "data__lowercase": "false", "data__split_punctuation": "false"}
+        self.train("one", 1, **values)
+        self.train("two", 2, **values)
+        for a, b in zip(self.losses("one"), self.losses("two"), strict=True):
+            self.assertLess(abs(a - b), 1e-4 * max(1, abs(a)))
+        self.train("killed", 2, env={"RINGRNN_FAULT": "kill:1:25"}, expect=None, **values)
+        self.train("killed", 2, **values)
+        self.assertEqual(state_hash(self.path("killed")), state_hash(self.path("two")))
+        held = self.write("held.tsv", "".join(f"{' '.join(a)}\t{' '.join(b)}\n" for a, b in self.pairs[:40]))
+        settings = self.settings(data__split="null", data__test=held)
+        metrics = json.loads(run(["eval", self.path("two"), "--json", *settings], 2).stdout)
+        for path in codes:
+            os.remove(path)
+        asked = self.write("asked", "".join(" ".join(a) + "\n" for a, _ in self.pairs[:40]))
+        said = run(["predict", self.path("two"), asked, "--format", "text"])
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertNotIn("@@", said.stdout)
+        if sacrebleu is not None:
+            references = [" ".join(b) for _, b in self.pairs[:40]]
+            self.assertAlmostEqual(sacrebleu.corpus_bleu(said.stdout.splitlines(), [references]).score, metrics["bleu"], places=6)
+            self.assertAlmostEqual(sacrebleu.corpus_chrf(said.stdout.splitlines(), [references]).score, metrics["chrf"], places=6)
+        for text, name, word in (("a b c\n", "task.bpe", "bad:1"), ("", "task.bpe", "no merges")):
+            result = self.train("bad", 2, expect=2, task__bpe=self.write("bad", text))
+            self.assertIn(name, result.stderr)
+            self.assertIn(word, result.stderr)
+        self.assertIn("word", self.train("bad", 2, expect=2, task__bpe=held, task__unit="char").stderr)
+
     def test_bad_input_is_named_with_file_and_line(self):
         def refused(*words, **values):
             result = self.train("bad", 2, expect=2, **values)
