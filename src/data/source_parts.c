@@ -95,7 +95,7 @@ rr_status rr_source_add(const rr_source_options *options, uint64_t line, const r
     RR_TRY(rr_records_add(records, line));
     for (size_t f = 0; f < options->field_count; f++)
         RR_TRY(f < options->lists ? append_items(records, f, fields[f])
-                              : rr_records_append(records, f, fields[f].bytes, fields[f].length));
+                                  : rr_records_append(records, f, fields[f].bytes, fields[f].length));
     for (size_t f = 0; f < options->field_count; f++) {
         if (records->items[records->count - 1].fields[f].length > 0) continue;
         rr_records_drop(records); /* a list without items */
