@@ -23,6 +23,7 @@ static void clip_share(void *ctx, size_t thread, size_t threads) {
     const rr_params *params = &run->task->params;
     for (size_t b = 0; b < rr_reducer_buckets(run->reducer); b++) {
         rr_owned owned = rr_reducer_owned(run->reducer, b);
+        if (owned.begin == owned.end) continue; /* may lie within a piece, which is then another rank's */
         size_t first = owned.begin / RR_CLIP_PIECE;
         rr_share share = rr_share_of(rr_clip_pieces(owned.end) - first, thread, threads);
         size_t begin = (first + share.first) * RR_CLIP_PIECE, end = (first + share.end) * RR_CLIP_PIECE;

@@ -79,11 +79,13 @@ class Ranks(Case):
         cases = [(1, {}, {}), (2, {}, {}), (2, {}, {"dist__allreduce": "mpi"}), (3, {}, {"dist__allreduce": "ring"}), (5, {}, {}),
                  (3, {"RINGRNN_PRETEND_NODES": "0,0,1"}, {}), (4, {"RINGRNN_PRETEND_NODES": "0,1,2,1"}, {}),
                  (3, {"RINGRNN_PRETEND_ROOM": "1000000"}, {}), (2, {}, {"dist__threads_per_rank": 3}),
-                 (2, {}, {"optim": "{type: sgd, lr: 0.1, momentum: 0.9}"}), (2, {}, {"train__max_grad_value": 0.001})]
+                 (2, {}, {"optim": "{type: sgd, lr: 0.1, momentum: 0.9}"}), (2, {}, {"train__max_grad_value": 0.001}),
+                 # So few parameters that some ranks own none.
+                 (3, {}, {"model__embedding_size": 7}), (7, {}, {"model__embedding_size": 7, "model__hidden_size": 7, "dist__bucket_mb": 4})]
         for i, (ranks, env, extra) in enumerate(cases):
             with self.subTest(ranks=ranks, env=env, extra=extra):
-                self.train(f"whole{i}", ranks, env=env, **values, **extra)
-                self.train(f"sharded{i}", ranks, env=env, dist__shard_optimizer="true", **values, **extra)
+                self.train(f"whole{i}", ranks, env=env, **{**values, **extra})
+                self.train(f"sharded{i}", ranks, env=env, dist__shard_optimizer="true", **{**values, **extra})
                 self.assertEqual(state_hash(self.path(f"sharded{i}")), state_hash(self.path(f"whole{i}")))
 
 
