@@ -140,6 +140,8 @@ static void backward_share(void *ctx, size_t thread, size_t threads) {
     for (size_t first = 0; p->dx != NULL && first < out; first += chunk) {
         rr_panels panels = linear->backward;
         panels.depth = smaller(chunk, out - first);
+        /* Into the thread's own part of the memory, also where the last chunk is shorter: others may be at another. */
+        panels.data += columns.first * rr_panel_columns() * (chunk - panels.depth);
         rr_profile_enter(RR_PHASE_PACK);
         rr_panels_pack(&panels, columns.first, columns.end, weight + first * in, in);
         rr_profile_enter(outer);
