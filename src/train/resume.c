@@ -116,6 +116,9 @@ static rr_status look(rr_run *run, rr_resume *out) {
     if (strcmp(wanted, "never") == 0) return RR_OK;
     if (strcmp(wanted, "auto") != 0) {
         rr_buffer_puts(&out->path, wanted);
+        if (!rr_file_exists(wanted))
+            return rr_fail(RR_ERR_INPUT, "--resume %s: must be auto, never or a checkpoint; there is no such file",
+                           wanted);
         return rr_safetensors_read(wanted, &out->file); /* later checkpoints are set aside at the next save */
     }
     rr_buffer warnings = {0};
@@ -141,12 +144,12 @@ rr_status rr_resume_check_config(const rr_run *run, const rr_resume *resume) {
         status = rr_fail(
             RR_ERR_INPUT,
             "the run in %s was started with another configuration:\n%s"
-            "Only limits (*.max_*), eval, log, ckpt and dist may change. Give back the saved values, start another "
-            "run (run.name), or start over with --resume never",
+            "Only limits (*.max_*), eval (but for eval.metric), log, ckpt and dist may change. Give back the saved "
+            "values, start another run (run.name), or start over with --resume never",
             rr_buffer_text(&run->folder), difference.data);
     rr_buffer_free(&difference);
     rr_config_free(saved);
-    return status;
+    return rr_comm_agree(run->comm, status);
 }
 
 /* A named arena: rank 0 copies it out of the file, all receive it. */

@@ -83,25 +83,42 @@ static rr_status after_step(rr_run *run, const rr_step_report *step, bool report
     return RR_OK;
 }
 
+/* Rank 0: whether best.safetensors can be read and is of the step that validation chose. */
+static rr_status is_best_here(rr_run *run, bool *out) {
+    rr_buffer path = {0};
+    rr_safetensors *file = NULL;
+    rr_buffer_printf(&path, "%s/best.safetensors", rr_buffer_text(&run->folder));
+    rr_status status = rr_store_flush(run->store);
+    if (status == RR_OK && access(rr_buffer_text(&path), F_OK) == 0 &&
+        rr_safetensors_read(rr_buffer_text(&path), &file) != RR_OK)
+        rr_log_warning(run->log, "%s", rr_last_error());
+    const char *step = file != NULL ? rr_safetensors_meta(file, "step") : NULL;
+    *out = step != NULL && strtoull(step, NULL, 10) == run->progress.best_step;
+    rr_safetensors_free(file);
+    rr_buffer_free(&path);
+    return status;
+}
+
 /*
- * Whether validation chose other weights than the last, and they are in this folder: a run that was resumed from a
- * checkpoint elsewhere, and has not been better since, has left its best there.
+ * Whether validation chose other weights than the last, and they are in this folder: a run that went back to an earlier
+ * checkpoint, or came here from elsewhere, and has not been better since, has left its best behind.
  */
 static rr_status find_best(rr_run *run, bool *found) {
     const rr_progress *progress = &run->progress;
     *found = false;
     if (isnan(progress->best_value) || progress->best_step == progress->position.step) return RR_OK;
     double here = 0;
+    rr_status status = RR_OK;
     if (run->store != NULL) {
-        rr_buffer path = {0};
-        rr_buffer_printf(&path, "%s/best.safetensors", rr_buffer_text(&run->folder));
-        RR_TRY(rr_store_flush(run->store));
-        here = access(rr_buffer_text(&path), F_OK) == 0;
-        if (here == 0)
-            rr_log_message(run->log, "the best weights, of step %" PRIu64 ", are where this run was resumed from",
-                           progress->best_step);
-        rr_buffer_free(&path);
+        bool is_here = false;
+        status = is_best_here(run, &is_here);
+        here = is_here;
+        if (status == RR_OK && !is_here)
+            rr_log_message(
+                run->log, "the best weights, of step %" PRIu64 ", are not in this folder any more: the last are tested",
+                progress->best_step);
     }
+    RR_TRY(rr_comm_agree(run->comm, status));
     RR_TRY(rr_comm_max_doubles(run->comm, &here, 1));
     *found = here > 0;
     return RR_OK;

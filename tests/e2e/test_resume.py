@@ -155,6 +155,9 @@ class Rules(Case):
         self.assertIn("optim.lr", result.stderr)
         self.assertIn("model.dropout", result.stderr)
         self.assertNotIn("train.max_steps", result.stderr)
+        result = self.train(ranks=3, expect=2, optim__lr=0.02)
+        self.assertEqual(result.stderr.count("optim.lr"), 1, "one message of all ranks")
+        self.assertNotIn("MPI_ABORT", result.stderr)
 
     def test_limits_logging_and_checkpoints_may_change(self):
         self.train(train__max_steps=10)
@@ -177,6 +180,14 @@ class Rules(Case):
         oldest = sorted(name for name in os.listdir(steps) if name.endswith(".safetensors"))[0]
         self.train("again", options=["--resume", os.path.join(steps, oldest)])
         self.assertEqual(state_hash(self.path("again")), state_hash(self.last))
+
+    def test_weights_of_a_past_that_was_left_are_not_tested_as_the_best(self):
+        self.train(train__max_steps=60, eval__every=20, ckpt__keep=20)
+        step = "step-00000020.safetensors"
+        result = self.train(options=["--resume", os.path.join(self.run_folder, "checkpoints", step)], train__max_steps=30,
+                            eval__every=1000, ckpt__keep=20)
+        self.assertIn("of step 20, are not in this folder", result.stdout)
+        self.assertIn("last.safetensors", result.stdout)
 
     def test_init_from_takes_weights_alone(self):
         self.train()
