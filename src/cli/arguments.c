@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +68,19 @@ rr_status rr_cli_parse(int argc, char **argv, const rr_cli_option *options, size
     if (out->operand_count < least)
         return rr_fail(RR_ERR_INPUT, "an argument is missing; see ringrnn %s --help", argv[0]);
     return RR_OK;
+}
+
+bool rr_cli_speaks(void) {
+    static const char *const variables[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK"};
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        const char *rank = getenv(variables[i]);
+        if (rank != NULL) return strcmp(rank, "0") == 0;
+    }
+    return true;
+}
+
+void rr_cli_complain(void) {
+    if (rr_cli_speaks()) fprintf(stderr, "ringrnn: %s\n", rr_last_error());
 }
 
 rr_status rr_cli_size(const char *option, const char *text, size_t *out) {

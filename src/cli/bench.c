@@ -66,7 +66,7 @@ static rr_status run(int argc, char **argv) {
     if (status == RR_OK) status = check_use(chosen, &arguments, tune != NULL);
     if (status == RR_OK && steps != NULL) status = read_steps(steps, &options.steps);
     if (status != RR_OK) {
-        fprintf(stderr, "ringrnn: %s\n", rr_last_error());
+        rr_cli_complain();
         return status;
     }
     options.tune = tune != NULL;

@@ -41,6 +41,11 @@ typedef struct rr_cli_arguments {
 rr_status rr_cli_parse(int argc, char **argv, const rr_cli_option *options, size_t least, size_t most,
                        rr_cli_arguments *out);
 
+/** Prints the last error; of several ranks, which all read the same arguments, the first does. */
+void rr_cli_complain(void);
+/** False on all ranks but the first, as far as the launcher's environment tells before MPI has started. */
+bool rr_cli_speaks(void);
+
 /** Whole numbers and reals of options. @return RR_ERR_INPUT naming the option */
 rr_status rr_cli_size(const char *option, const char *text, size_t *out);
 rr_status rr_cli_real(const char *option, const char *text, double *out);

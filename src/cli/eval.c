@@ -1,4 +1,3 @@
-#include <stdio.h>
 
 #include "cli/cli.h"
 #include "ringrnn/trainer.h"
@@ -11,7 +10,7 @@ static rr_status run(int argc, char **argv) {
         {.name = "split", .value = &options.split}, {.name = "json", .value = &json, .flag = true}, {.name = NULL}};
     rr_status status = rr_cli_parse(argc, argv, known, 1, 1, &arguments);
     if (status != RR_OK) {
-        fprintf(stderr, "ringrnn: %s\n", rr_last_error());
+        rr_cli_complain();
         return status;
     }
     options.checkpoint = arguments.operands[0];

@@ -143,7 +143,7 @@ static rr_status info(int argc, char **argv) {
 
 static rr_status run(int argc, char **argv) {
     rr_status status = info(argc, argv);
-    if (status != RR_OK) fprintf(stderr, "ringrnn: %s\n", rr_last_error());
+    if (status != RR_OK) rr_cli_complain();
     return status;
 }
 

@@ -26,6 +26,7 @@ static void print_help(const rr_command *command) {
 }
 
 static int wrong_usage(const char *name) {
+    if (!rr_cli_speaks()) return 2;
     const char *names[COMMANDS];
     for (size_t i = 0; i < COMMANDS; i++) names[i] = commands[i]->name;
     const char *nearest = rr_nearest(name, names, COMMANDS);

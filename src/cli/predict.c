@@ -1,4 +1,3 @@
-#include <stdio.h>
 
 #include "cli/cli.h"
 #include "ringrnn/trainer.h"
@@ -18,7 +17,7 @@ static rr_status run(int argc, char **argv) {
     rr_predict_options options = {0};
     rr_status status = read_arguments(argc, argv, &arguments, &options);
     if (status != RR_OK) {
-        fprintf(stderr, "ringrnn: %s\n", rr_last_error());
+        rr_cli_complain();
         return status;
     }
     return rr_predict(&options, &argc, &argv);

@@ -1,7 +1,5 @@
 #include "ringrnn/trainer.h"
 
-#include <stdio.h>
-
 #include "cli/cli.h"
 
 static rr_status run(int argc, char **argv) {
@@ -14,7 +12,7 @@ static rr_status run(int argc, char **argv) {
                                    {.name = NULL}};
     rr_status status = rr_cli_parse(argc, argv, known, 1, 1, &arguments);
     if (status != RR_OK) {
-        fprintf(stderr, "ringrnn: %s\n", rr_last_error());
+        rr_cli_complain();
         return status;
     }
     options.profile = profile != NULL;

@@ -22,6 +22,15 @@ rr_status rr_config_own(rr_config *config, void *memory) {
     return RR_OK;
 }
 
+/* The value of an option as YAML; its errors name the option, not a line of it. */
+static rr_status parse_value(const char *origin, const char *text, rr_node **out) {
+    rr_status status = rr_node_parse(origin, text, strlen(text), out);
+    if (status != RR_ERR_INPUT) return status;
+    const char *rest = rr_last_error() + strlen(origin);
+    size_t digits = strspn(rest + 1, "0123456789");
+    return rr_fail(status, "%s%s", origin, digits > 0 ? rest + 1 + digits : rest);
+}
+
 /* Puts the value of "--set a.b.c=value" (or of a whole section, "--set a={...}") into the tree, over what is there. */
 static rr_status override(rr_config *config, const char *text) {
     const char *equals = strchr(text, '=');
@@ -30,7 +39,7 @@ static rr_status override(rr_config *config, const char *text) {
     if (asprintf(&origin, "--set %s", text) < 0) return rr_fail(RR_ERR_NOMEM, "no memory for a configuration");
     RR_TRY(rr_config_own(config, origin));
     rr_node *value;
-    RR_TRY(rr_node_parse(origin, equals + 1, strlen(equals + 1), &value));
+    RR_TRY(parse_value(origin, equals + 1, &value));
     if (value->kind == RR_NODE_MAPPING && value->count == 0 &&
         strchr(equals, '{') == NULL) { /* nothing after "=" is null */
         value->kind = RR_NODE_SCALAR;
@@ -334,7 +343,7 @@ rr_status rr_config_finish(const rr_config *config) {
         const rr_entry *entry = &config->root->entries[i];
         bool known = false;
         for (size_t s = 0; s < config->section_count; s++) known = known || strcmp(names[s], entry->key) == 0;
-        if (known) continue;
+        if (known || strncmp(entry->key, "x-", 2) == 0) continue;
         const char *nearest = rr_nearest(entry->key, names, config->section_count);
         char text[256];
         if (nearest != NULL)

@@ -24,7 +24,7 @@ rr_status rr_config_parse(const char *name, const char *text, size_t length, con
  */
 rr_status rr_config_bind(rr_config *config, const rr_section *section, void *out);
 
-/** After all binds: refuses sections that nobody bound, naming the nearest. */
+/** After all binds: refuses sections that nobody bound, naming the nearest. Those called "x-..." are for anchors. */
 rr_status rr_config_finish(const rr_config *config);
 
 /**

@@ -141,15 +141,27 @@ static rr_status build(builder *b, int id, size_t depth, rr_node **out) {
     return RR_OK;
 }
 
-static rr_status syntax_error(const char *name, const yaml_parser_t *parser) {
+/* Whether that line of the text (from 1) holds ${, which YAML takes for a mapping inside {...} and [...]. */
+static bool has_variable(const char *text, size_t length, size_t line) {
+    const char *end = text + length;
+    while (--line > 0 && text < end) {
+        const char *next = memchr(text, '\n', (size_t)(end - text));
+        text = next != NULL ? next + 1 : end;
+    }
+    const char *line_end = text < end ? memchr(text, '\n', (size_t)(end - text)) : NULL;
+    return text < end && memmem(text, (size_t)((line_end != NULL ? line_end : end) - text), "${", 2) != NULL;
+}
+
+static rr_status syntax_error(const char *name, const char *text, size_t length, const yaml_parser_t *parser) {
     size_t line = parser->problem_mark.line + 1;
     if (parser->error == YAML_READER_ERROR)
         return rr_fail(RR_ERR_INPUT, "%s: byte %zu: %s; the file must be UTF-8 text", name, parser->problem_offset,
                        parser->problem);
     if (parser->error == YAML_MEMORY_ERROR) return rr_fail(RR_ERR_NOMEM, "no memory to read %s", name);
-    return rr_fail(RR_ERR_INPUT, "%s:%zu: YAML: %s%s%s", name, line,
+    return rr_fail(RR_ERR_INPUT, "%s:%zu: YAML: %s%s%s%s", name, line,
                    parser->problem != NULL ? parser->problem : "cannot be read", parser->context != NULL ? " " : "",
-                   parser->context != NULL ? parser->context : "");
+                   parser->context != NULL ? parser->context : "",
+                   has_variable(text, length, line) ? "; inside {...} or [...] a path with ${...} needs quotes" : "");
 }
 
 rr_status rr_node_parse(const char *name, const char *text, size_t length, rr_node **out) {
@@ -159,7 +171,7 @@ rr_status rr_node_parse(const char *name, const char *text, size_t length, rr_no
     if (!yaml_parser_initialize(&parser)) return rr_fail(RR_ERR_NOMEM, "no memory to read %s", name);
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
     if (!yaml_parser_load(&parser, &document)) {
-        status = syntax_error(name, &parser);
+        status = syntax_error(name, text, length, &parser);
         goto delete_parser;
     }
     if (yaml_document_get_root_node(&document) == NULL) {
@@ -168,7 +180,7 @@ rr_status rr_node_parse(const char *name, const char *text, size_t length, rr_no
         goto delete_document;
     }
     if (!yaml_parser_load(&parser, &second)) {
-        status = syntax_error(name, &parser);
+        status = syntax_error(name, text, length, &parser);
         goto delete_document;
     }
     const yaml_node_t *more = yaml_document_get_root_node(&second);

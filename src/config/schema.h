@@ -16,8 +16,8 @@ typedef enum rr_key_type {
     RR_KEY_SEED,    /* uint64_t */
     RR_KEY_FLOAT,   /* double */
     RR_KEY_STRING,  /* const char * */
-    RR_KEY_PATH,    /* const char *, ${VAR} expanded */
-    RR_KEY_PATHS,   /* rr_paths: one path or a sequence of them, ${VAR} expanded, shell patterns kept as they are */
+    RR_KEY_PATH,    /* const char *; $VAR, ${VAR}, ${VAR:-otherwise} and ~/ expanded, $$ is a dollar */
+    RR_KEY_PATHS,   /* rr_paths: one path or a sequence of them, expanded too, shell patterns kept as they are */
     RR_KEY_STRINGS, /* rr_paths: one string or a sequence of them, kept as they are */
     RR_KEY_ENUM,    /* int: index in choices */
     RR_KEY_FLOATS,  /* rr_floats: a YAML sequence of numbers */

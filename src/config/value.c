@@ -84,6 +84,14 @@ static rr_status wrong(const rr_key *key, const char *got) {
     return status;
 }
 
+static rr_status wrong_quoted(const rr_key *key, const char *value) {
+    rr_buffer got = {0};
+    rr_buffer_printf(&got, "\"%s\" in quotes", value);
+    rr_status status = wrong(key, rr_buffer_text(&got));
+    rr_buffer_free(&got);
+    return status;
+}
+
 /* Messages about ranges say the range alone: "must be > 0, got -1". */
 static rr_status check_range(const rr_key *key, double value, const char *got) {
     if (!has_range(key)) return RR_OK;
@@ -117,8 +125,33 @@ static bool read_real(const char *text, double *out) {
     return *end == 0 && end != text && isfinite(*out);
 }
 
-/* Copies text with ${VAR} and ${VAR:-otherwise} replaced; "$$" is a dollar. */
+static bool is_name(char c, bool first) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (!first && c >= '0' && c <= '9');
+}
+
+/* Appends the value of a variable; length bytes: "VAR", or "VAR:-otherwise", which also stands for an empty one. */
+static rr_status put_variable(const char *text, size_t length, rr_buffer *out) {
+    char *name = strndup(text, length);
+    if (name == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for a path");
+    char *otherwise = strstr(name, ":-");
+    if (otherwise != NULL) *otherwise = 0;
+    const char *value = getenv(name);
+    if (otherwise != NULL && (value == NULL || *value == 0)) value = otherwise + 2;
+    rr_status status = RR_OK;
+    if (value == NULL)
+        status = rr_fail(RR_ERR_INPUT, "the environment variable %s is not set", name);
+    else
+        rr_buffer_puts(out, value);
+    free(name);
+    return status;
+}
+
+/* Copies text with $VAR, ${VAR} and ${VAR:-otherwise} replaced, and ~/ at its beginning; "$$" is a dollar. */
 static rr_status expand(const char *text, rr_buffer *out) {
+    if (text[0] == '~' && text[1] == '/') {
+        RR_TRY(put_variable("HOME", strlen("HOME"), out));
+        text++;
+    }
     while (*text != 0) {
         if (text[0] == '$' && text[1] == '$') {
             rr_buffer_puts(out, "$");
@@ -126,20 +159,13 @@ static rr_status expand(const char *text, rr_buffer *out) {
         } else if (text[0] == '$' && text[1] == '{') {
             const char *end = strchr(text, '}');
             if (end == NULL) return rr_fail(RR_ERR_INPUT, "${ has no closing } in '%s'", text);
-            char *name = strndup(text + 2, (size_t)(end - text - 2));
-            if (name == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for a path");
-            char *otherwise = strstr(name, ":-");
-            if (otherwise != NULL) *otherwise = 0;
-            const char *value = getenv(name);
-            if (otherwise != NULL && (value == NULL || *value == 0)) value = otherwise + 2;
-            rr_status status = RR_OK;
-            if (value == NULL)
-                status = rr_fail(RR_ERR_INPUT, "the environment variable %s is not set", name);
-            else
-                rr_buffer_puts(out, value);
-            free(name);
-            RR_TRY(status);
+            RR_TRY(put_variable(text + 2, (size_t)(end - text - 2), out));
             text = end + 1;
+        } else if (text[0] == '$' && is_name(text[1], true)) {
+            const char *end = text + 1;
+            while (is_name(*end, false)) end++;
+            RR_TRY(put_variable(text + 1, (size_t)(end - text - 1), out));
+            text = end;
         } else {
             rr_buffer_append(out, text++, 1);
         }
@@ -180,8 +206,9 @@ static void put_text(rr_buffer *out, const char *text) {
     rr_buffer_puts(out, "\"");
 }
 
-static void put_path(rr_buffer *out, const char *path) { /* a dollar that is there must not be expanded again */
+static void put_path(rr_buffer *out, const char *path) { /* what looks like a variable must not be expanded again */
     rr_buffer escaped = {0};
+    if (path[0] == '~' && path[1] == '/') rr_buffer_puts(&escaped, "./");
     for (const char *p = path; *p != 0; p++) rr_buffer_printf(&escaped, *p == '$' ? "$$" : "%c", *p);
     put_text(out, rr_buffer_text(&escaped));
     rr_buffer_free(&escaped);
@@ -221,17 +248,18 @@ static rr_status read_scalar(rr_config *config, const rr_key *key, const rr_node
     const char *value = node->text;
     uint64_t count;
     double real;
+    bool text_alone = key->type == RR_KEY_STRING || key->type == RR_KEY_PATH || key->type == RR_KEY_ENUM;
+    if (node->quoted && !text_alone) return wrong_quoted(key, value);
     switch (key->type) {
     case RR_KEY_BOOL:
-        if (node->quoted || (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)) return wrong(key, value);
+        if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0) return wrong(key, value);
         *(bool *)field = value[0] == 't';
         rr_buffer_puts(text, value);
         return RR_OK;
     case RR_KEY_SIZE:
     case RR_KEY_SEED:
-        if (node->quoted || !read_count(value, &count)) {
-            if (!node->quoted && read_real(value, &real) && real < 0 && has_range(key))
-                return check_range(key, real, value);
+        if (!read_count(value, &count)) {
+            if (read_real(value, &real) && real < 0 && has_range(key)) return check_range(key, real, value);
             return wrong(key, value);
         }
         if (key->type == RR_KEY_SIZE) {
@@ -243,7 +271,7 @@ static rr_status read_scalar(rr_config *config, const rr_key *key, const rr_node
         rr_buffer_printf(text, "%llu", (unsigned long long)count);
         return RR_OK;
     case RR_KEY_FLOAT:
-        if (node->quoted || !read_real(value, &real)) return wrong(key, value);
+        if (!read_real(value, &real)) return wrong(key, value);
         RR_TRY(check_range(key, real, value));
         *(double *)field = real;
         put_number(text, real);

@@ -103,7 +103,9 @@ static void errors_name_file_line_key_and_what_is_allowed(void **state) {
     refused("optim: {every: sometimes}", NULL,
             "lm.yaml:1: optim.every: must be a whole number >= 1 and <= 1e+09, or epoch, got sometimes");
     refused("optim: {flag: yes}", NULL, "lm.yaml:1: optim.flag: must be true or false, got yes");
-    refused("optim: {flag: \"true\"}", NULL, "lm.yaml:1: optim.flag: must be true or false, got true");
+    refused("optim: {flag: \"true\"}", NULL, "lm.yaml:1: optim.flag: must be true or false, got \"true\" in quotes");
+    refused("optim: {size: '3'}", NULL,
+            "lm.yaml:1: optim.size: must be a whole number >= 1 and <= 100, got \"3\" in quotes");
     refused("optim: {lr: }", NULL, "lm.yaml:1: optim.lr: must be a number > 0 and <= 1000000, got nothing");
     refused("optim: {lr: [1]}", NULL, "lm.yaml:1: optim.lr: must be a number > 0 and <= 1000000, got a list");
     refused("optim: {floats: 0.5}", NULL, "lm.yaml:1: optim.floats: must be a list of numbers >= 0 and <= 1, got 0.5");
@@ -142,6 +144,9 @@ static void overrides_are_named_as_they_were_given(void **state) {
     refused("", "optim.lr", "--set optim.lr: must be section.key=value");
     refused("", "=3", "--set =3: must be section.key=value");
     refused("", "optim..lr=3", "--set optim..lr=3: must be section.key=value");
+    refused("", "optim={lr: 1, lr: 2}",
+            "--set optim={lr: 1, lr: 2}: lr: stands twice, first in line 1; each key may be given once");
+    refused("", "optim=[1, }", "--set optim=[1, }: YAML: did not find expected node content while parsing a flow node");
 }
 
 static void environment_variables_in_paths(void **state) {
@@ -160,6 +165,18 @@ static void environment_variables_in_paths(void **state) {
     rr_config_free(config);
     refused("optim: {path: '${RR_TEST_ABSENT}/x'}", NULL,
             "lm.yaml:1: optim.path: the environment variable RR_TEST_ABSENT is not set");
+    refused("optim: {path: $RR_TEST_ABSENT/x}", NULL,
+            "lm.yaml:1: optim.path: the environment variable RR_TEST_ABSENT is not set");
+    refused(
+        "optim:\n  {path: ${RR_TEST_HERE}/x}", NULL,
+        "lm.yaml:2: YAML: did not find expected ',' or '}' while parsing a flow mapping; inside {...} or [...] a path "
+        "with ${...} needs quotes");
+    setenv("HOME", "/me", 1);
+    assert_int_equal(load("optim: {path: ~/$RR_TEST_HERE-x$1$, paths: [~x, a~/b]}", NULL, &out, &config), RR_OK);
+    assert_string_equal(out.path, "/me/there-x$1$");
+    assert_string_equal(out.paths.items[0], "~x");
+    assert_string_equal(out.paths.items[1], "a~/b");
+    rr_config_free(config);
     refused("optim: {path: '${RR_TEST_HERE'}", NULL, "lm.yaml:1: optim.path: ${ has no closing } in '${RR_TEST_HERE'");
 }
 
@@ -196,6 +213,18 @@ static void values_arrive_from_document_anchor_merge_and_override(void **state) 
     rr_config_fail(config, "optim.path", "no");
     assert_string_equal(rr_last_error(), "lm.yaml: optim.path (default here): no");
     rr_config_free(config);
+}
+
+static void a_section_for_anchors_is_not_read(void **state) {
+    (void)state;
+    rr_config *config;
+    optim out;
+    assert_int_equal(load("x-all: &all {size: 9, lr: 2}\noptim:\n  <<: *all\n  lr: 3\n", NULL, &out, &config), RR_OK);
+    assert_true(out.size == 9 && out.lr == 3);
+    rr_config_free(config);
+    refused("x-all: &all {sise: 9}\noptim: *all\n", NULL,
+            "lm.yaml:1: optim.sise: unknown key; did you mean optim.size?");
+    refused("all: &all {size: 9}\noptim: *all\n", NULL, "lm.yaml:1: all: unknown section; see ringrnn config");
 }
 
 static void absent_words_are_stored_as_nothing(void **state) {
@@ -250,6 +279,7 @@ static void a_dump_reads_back_as_the_same_values(void **state) {
         snprintf(text, sizeof text, "optim: {name: \"%s\", path: \"$$%sx\"}", names[i], names[i]);
         assert_dump_is_the_same(text);
     }
+    assert_dump_is_the_same("optim: {path: '~x/$$HOME/$${HOME}'}");
     double value = 1e-9;
     for (int i = 0; i < 300; i++, value *= 1.1234567) {
         if (value > 1e6) value = 1e-300;
@@ -319,6 +349,7 @@ int main(void) {
         cmocka_unit_test(overrides_are_named_as_they_were_given),
         cmocka_unit_test(environment_variables_in_paths),
         cmocka_unit_test(values_arrive_from_document_anchor_merge_and_override),
+        cmocka_unit_test(a_section_for_anchors_is_not_read),
         cmocka_unit_test(absent_words_are_stored_as_nothing),
         cmocka_unit_test(a_dump_reads_back_as_the_same_values),
         cmocka_unit_test(a_difference_shows_both_values_and_skips_what_may_change),

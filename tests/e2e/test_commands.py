@@ -33,6 +33,9 @@ class Commands(Case):
         self.refused(["train", self.config, "--set", "optim.lr"], "optim.lr")
         self.refused(["generate", "absent.safetensors"], "absent.safetensors")
         self.refused(["train", "absent.yaml"], "absent.yaml")
+        self.refused(["train", self.config, "--resume", "Auto"], "Auto", "never")
+        result = run(["train", self.config, "--resmue", "never"], 3)
+        self.assertEqual(result.stderr.count("did you mean"), 1, result.stderr)
 
     def test_errors_in_a_config_name_file_line_and_key(self):
         for text, *words in (
@@ -57,7 +60,11 @@ class Commands(Case):
     def test_config_explains_keys_and_resolves_files(self):
         self.assertIn("optim.lr", run(["config"]).stdout)
         self.assertIn("learning", run(["config", "optim.lr"]).stdout.lower())
-        self.refused(["config", "optim.lrr"], "optim")
+        self.refused(["config", "optim.lrr"], "optim.lr?")
+        self.refused(["config", "hiden_size"], "model.hidden_size?")
+        self.refused(["config", "no-such-thing-at-all"], "ringrnn config")
+        self.assertIn("optim.weight_decay", run(["config", "weight_decay"]).stdout)
+        self.assertIn("model.init.range", run(["config", "range"]).stdout)
         result = run(["config", self.config, "--set", "optim.lr=0.25"])
         self.assertEqual(result.returncode, 0)
         again = self.write("resolved.yaml", result.stdout)
