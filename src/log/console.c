@@ -88,7 +88,8 @@ static rr_status console_write(void *self, const rr_event *event) {
             print_metrics(sink, event);
         break;
     case RR_EVENT_PROGRESS:
-        if (sink->terminal.interactive && rr_clock_seconds() - sink->drawn_at >= seconds_between_draws)
+        if (sink->terminal.interactive && (rr_clock_seconds() - sink->drawn_at >= seconds_between_draws ||
+                                           event->step == event->total_steps)) /* the last line stays there */
             draw(sink, event);
         break;
     case RR_EVENT_MESSAGE:

@@ -14,9 +14,9 @@ enum rank {
     RANK_ETA,
     RANK_SPEED,
     RANK_METRIC,
+    RANK_COMM,
     RANK_EPOCH,
     RANK_BAR,
-    RANK_COMM,
     RANK_LR,
     RANK_OTHER
 };
@@ -64,7 +64,21 @@ static void print_duration(char *text, size_t size, double seconds) {
         snprintf(text, size, "ETA %u:%02u:%02u", hours, minutes, (unsigned)(s % 60));
 }
 
-static void add_scalar(fields *all, const rr_scalar *scalar, bool *has_metric) {
+static double find_scalar(const rr_event *event, const char *name) {
+    for (size_t i = 0; i < event->scalar_count; i++)
+        if (strcmp(event->scalars[i].name, name) == 0) return event->scalars[i].value;
+    return NAN;
+}
+
+/* Communication that the step waited for; in a window where room is dear, as a share of the step. */
+static void print_comm(char *text, size_t size, double seconds, double step_s, bool brief) {
+    if (brief && seconds >= 0 && step_s > 0)
+        snprintf(text, size, "comm %.0f%%", fmin(100 * seconds / step_s, 100));
+    else
+        snprintf(text, size, "comm %.3g ms", 1e3 * seconds);
+}
+
+static void add_scalar(fields *all, const rr_event *event, const rr_scalar *scalar, bool brief, bool *has_metric) {
     const char *name = scalar->name;
     double value = scalar->value;
     field *item;
@@ -76,31 +90,31 @@ static void add_scalar(fields *all, const rr_scalar *scalar, bool *has_metric) {
         snprintf(item->text, sizeof item->text, "lr %.3g", value);
     } else if (strcmp(name, "tokens_per_s") == 0) {
         item = add(all, RANK_SPEED);
-        print_rate(item->text, sizeof item->text, value, "tokens/s");
+        print_rate(item->text, sizeof item->text, value, brief ? "tok/s" : "tokens/s");
     } else if (strcmp(name, "step_s") == 0) {
         item = add(all, RANK_OTHER);
         snprintf(item->text, sizeof item->text, "%.3g ms/step", 1e3 * value);
     } else if (strcmp(name, "comm_exposed_s") == 0) {
         item = add(all, RANK_COMM);
-        snprintf(item->text, sizeof item->text, "comm %.3g ms", 1e3 * value);
+        print_comm(item->text, sizeof item->text, value, find_scalar(event, "step_s"), brief);
     } else if (strcmp(name, "comm_hidden_s") == 0) {
         item = add(all, RANK_OTHER);
         snprintf(item->text, sizeof item->text, "hidden %.3g ms", 1e3 * value);
     } else { /* the first of the task's metrics matters, grad_norm and the like less */
         bool metric = !*has_metric && strcmp(name, "grad_norm") != 0;
         item = add(all, metric ? RANK_METRIC : RANK_OTHER);
-        snprintf(item->text, sizeof item->text, "%.40s %.5g", name, value);
+        snprintf(item->text, sizeof item->text, "%.40s %.*g", name, brief ? 4 : 5, value);
         if (metric) *has_metric = true;
     }
 }
 
-static void gather(const rr_event *event, fields *all) {
+static void gather(const rr_event *event, bool brief, fields *all) {
     bool has_metric = false;
     all->count = 0;
     add_progress(all, "step", event->step, event->total_steps, RANK_STEP);
     add_progress(all, "epoch", event->epoch, event->total_epochs, RANK_EPOCH);
     for (size_t i = 0; i < event->scalar_count; i++) /* "phases_ms.input_gemm" and the like are for files */
-        if (strchr(event->scalars[i].name, '.') == NULL) add_scalar(all, &event->scalars[i], &has_metric);
+        if (strchr(event->scalars[i].name, '.') == NULL) add_scalar(all, event, &event->scalars[i], brief, &has_metric);
     if (event->total_steps > 0 && event->eta_s >= 0) {
         field *item = add(all, RANK_ETA);
         print_duration(item->text, sizeof item->text, event->eta_s);
@@ -109,7 +123,7 @@ static void gather(const rr_event *event, fields *all) {
 
 void rr_line_whole(const rr_event *event, rr_buffer *out) {
     fields all;
-    gather(event, &all);
+    gather(event, false, &all);
     rr_buffer_puts(out, event->split != NULL ? event->split : "");
     for (size_t i = 0; i < all.count; i++)
         rr_buffer_printf(out, "%s%s", out->length > 0 ? "  " : "", all.items[i].text);
@@ -140,7 +154,7 @@ void rr_line_fitting(const rr_event *event, int columns, rr_buffer *out, size_t 
     fields all;
     bool chosen[MAX_FIELDS];
     int bar;
-    gather(event, &all);
+    gather(event, true, &all);
     choose(&all, event->total_steps > 0, columns, chosen, &bar);
     *bar_begin = *bar_end = out->length;
     bool first = true;

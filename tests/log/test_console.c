@@ -48,6 +48,14 @@ static void a_run(rr_logger *log, int go_on) {
     rr_log_message(log, "saved");
 }
 
+static void a_run_to_its_end(rr_logger *log, int go_on) {
+    (void)go_on;
+    put(log, RR_EVENT_METRICS, "train", 900);
+    put(log, RR_EVENT_PROGRESS, "train", 999);
+    put(log, RR_EVENT_PROGRESS, "train", 1000);
+    rr_log_message(log, "done");
+}
+
 static void log_to_stdout(scenario *run, int go_on) {
     rr_logger *log;
     if (rr_log_open(NULL, &config, 0, &log) != RR_OK) _exit(1);
@@ -165,7 +173,17 @@ static void a_terminal_shows_messages_above_one_progress_line(void **state) {
     assert_string_equal(
         shown,
         "banner\nof two lines\nvalid  step 200/1000  epoch 2/10  loss 4.5000  ppl 90.017\nwarning: low disk\nsaved\n"
-        "[####............]  step 300/1000  epoch 3/10  loss 4.5000  ppl 90.017  24.1k tokens/s  ETA 0:01:05\n");
+        "[###.......]  step 300/1000  epoch 3/10  loss 4.5000  ppl 90.02  24.1k tok/s  comm 15%  ETA 0:01:05\n");
+    shown = screen(on_terminal(80, a_run), &widest);
+    assert_string_equal(strstr(shown, "saved\n") + 6,
+                        "step 300/1000  loss 4.5000  ppl 90.02  24.1k tok/s  comm 15%  ETA 0:01:05\n");
+}
+
+static void the_last_step_is_drawn(void **state) {
+    (void)state;
+    size_t widest;
+    const char *shown = screen(on_terminal(80, a_run_to_its_end), &widest);
+    assert_non_null(strstr(shown, "done\nstep 1000/1000"));
 }
 
 static void the_progress_line_fits_every_window(void **state) {
@@ -332,6 +350,7 @@ int main(void) {
     setenv("TERM", "xterm", 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_terminal_shows_messages_above_one_progress_line),
+        cmocka_unit_test(the_last_step_is_drawn),
         cmocka_unit_test(the_progress_line_fits_every_window),
         cmocka_unit_test(colours_obey_no_color),
         cmocka_unit_test(a_pipe_gets_plain_lines),

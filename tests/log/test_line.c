@@ -68,6 +68,7 @@ static void every_width_is_kept_and_used(void **state) {
         if (columns >= 14) assert_non_null(strstr(text, "step 1200/4800"));
         if (columns >= 27) assert_non_null(strstr(text, "loss 4.8123"));
         if (columns >= 40) assert_non_null(strstr(text, "ETA 1:06:40"));
+        if (columns >= 79) assert_non_null(strstr(text, "comm 25%"));
         if (columns >= 160) assert_non_null(strstr(text, "["));
         assert_true(begin <= end && end <= line.length);
         for (size_t i = begin; i < end; i++) assert_true(text[i] == '#');
