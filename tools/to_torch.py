@@ -9,8 +9,12 @@ In a program:
 
     import to_torch
     model = to_torch.load("runs/mine/best.safetensors")   # an nn.Module in eval mode
-    logits, state = model(tokens)                         # tokens [T, B] -> logits [T, B, vocabulary]
+    logits, state = model(tokens)                         # a language model: tokens [T, B] -> logits [T, B, vocabulary]
     logits, state = model(more_tokens, state)
+
+The models of other tasks come as their parts, with their weights: model.embedding, model.rnn, model.head,
+model.encoder.rnn and so on are nn.Embedding, nn.LSTM (GRU, RNN), nn.Linear; print(model) lists them, and docs/tasks.md
+says how a task puts them together.
 
 Needs torch, numpy, safetensors and pyyaml.
 """
@@ -116,30 +120,59 @@ def verify(path):
     return True
 
 
-class Model(torch.nn.Module):
-    """Embedding, recurrent layers, linear head; the parameters have the names of the checkpoint."""
+def recurrent(prefix, shapes, model):
+    """nn.LSTM, GRU or RNN for the tensors `prefix`.weight_ih_l0 and so on. model: the section of the configuration."""
+    cells = {"lstm": (4, torch.nn.LSTM, {}), "gru": (3, torch.nn.GRU, {}),
+             "rnn_tanh": (1, torch.nn.RNN, {"nonlinearity": "tanh"}), "rnn_relu": (1, torch.nn.RNN, {"nonlinearity": "relu"})}
+    if model["cell"] not in cells:
+        raise ValueError(f"model.cell {model['cell']!r} has no counterpart in PyTorch that this program knows")
+    gates, kind, options = cells[model["cell"]]
+    rows, input_size = shapes[f"{prefix}.weight_ih_l0"]
+    layers = 1
+    while f"{prefix}.weight_ih_l{layers}" in shapes:
+        layers += 1
+    return kind(input_size, rows // gates, num_layers=layers, bidirectional=f"{prefix}.weight_ih_l0_reverse" in shapes,
+                bias=f"{prefix}.bias_ih_l0" in shapes, dropout=float(model.get("dropout", 0)) if layers > 1 else 0.0, **options)
+
+
+class Parts(torch.nn.Module):
+    """The layers of a model under the names of its checkpoint, without what a task computes between them."""
 
     def __init__(self, model, shapes):
         """model: the section of the configuration. shapes: those of the checkpoint's tensors."""
         super().__init__()
-        vocab_size, embedding_size = shapes["embedding.weight"]
-        hidden_size, layers = model["hidden_size"], model["num_layers"]
-        options = {"num_layers": layers, "bidirectional": bool(model.get("bidirectional")), "bias": bool(model.get("bias", True)),
-                   "dropout": float(model.get("dropout", 0)) if layers > 1 else 0.0}
-        self.embedding = torch.nn.Embedding(vocab_size, embedding_size)
-        cell = model["cell"]
-        if cell == "lstm":
-            self.rnn = torch.nn.LSTM(embedding_size, hidden_size, **options)
-        elif cell == "gru":
-            self.rnn = torch.nn.GRU(embedding_size, hidden_size, **options)
-        elif cell in ("rnn_tanh", "rnn_relu"):
-            self.rnn = torch.nn.RNN(embedding_size, hidden_size, nonlinearity=cell[4:], **options)
-        else:
-            raise ValueError(f"model.cell {cell!r} has no counterpart in PyTorch that this program knows")
-        width = hidden_size * (2 if options["bidirectional"] else 1)
-        outputs = shapes["head.weight"][0] if "head.weight" in shapes else vocab_size
-        self.head = torch.nn.Linear(width, outputs, bias="head.bias" in shapes)
+        for name in shapes:
+            prefix, _, last = name.rpartition(".")
+            if last == "weight_ih_l0":
+                self.put(prefix, recurrent(prefix, shapes, model))
+            elif last == "weight" and len(shapes[name]) == 2 and prefix.rpartition(".")[2] == "embedding":
+                self.put(prefix, torch.nn.Embedding(*shapes[name]))
+            elif last == "weight" and len(shapes[name]) == 2:
+                outputs, inputs = shapes[name]
+                self.put(prefix, torch.nn.Linear(inputs, outputs, bias=f"{prefix}.bias" in shapes))
+            elif not (last == "bias" and f"{prefix}.weight" in shapes or f"{prefix}.weight_ih_l0" in shapes):
+                self.put(name, torch.nn.Parameter(torch.empty(shapes[name])))
+
+    def put(self, name, part):
+        """Makes self.a.b.c for "a.b.c"."""
+        *folders, last = name.split(".")
+        at = self
+        for folder in folders:
+            if not hasattr(at, folder):
+                at.add_module(folder, torch.nn.Module())
+            at = getattr(at, folder)
+        setattr(at, last, part)
+
+
+class Model(Parts):
+    """A language model: embedding, recurrent layers, linear head."""
+
+    def __init__(self, model, shapes):
+        super().__init__(model, shapes)
         if "head.weight" not in shapes:  # model.tie_weights
+            if hasattr(self, "head"):
+                del self.head
+            self.head = torch.nn.Linear(*reversed(shapes["embedding.weight"]), bias="head.bias" in shapes)
             self.head.weight = self.embedding.weight
         self.dropout_input = torch.nn.Dropout(float(model.get("dropout_input", 0)))
         self.dropout_output = torch.nn.Dropout(float(model.get("dropout_output", 0)))
@@ -159,17 +192,17 @@ def read(path):
 
 
 def load(path):
-    """The model of a checkpoint, in eval mode. Also has .config and .vocab (dictionaries), .step, and .verified."""
+    """The model of a checkpoint, in eval mode. Also has .config and .vocab (dictionaries), .step, and .verified.
+
+    A language model can be called; of other tasks it is the parts, whose forward is the caller's."""
     verified = verify(path)
     weights, metadata = read(path)
     if "config" not in metadata:
         raise ValueError(f"{path}: is not a checkpoint of ringrnn")
     config = yaml.safe_load(metadata["config"])
-    if config["task"]["type"] != "lm":
-        raise ValueError(f"{path}: is a model for task {config['task']['type']}; only language models become a module here, "
-                         "the weights of others can be read with safetensors")
-    model = Model(config["model"], {name: tuple(tensor.shape) for name, tensor in weights.items()})
-    if model.head.weight is model.embedding.weight:
+    is_language_model = config["task"]["type"] == "lm"
+    model = (Model if is_language_model else Parts)(config["model"], {name: tuple(tensor.shape) for name, tensor in weights.items()})
+    if is_language_model and model.head.weight is model.embedding.weight:
         weights["head.weight"] = weights["embedding.weight"]
     model.load_state_dict(weights)
     model.config = config

@@ -5,7 +5,7 @@ import os
 import sys
 import unittest
 
-from harness import SOURCE, Case, read_checkpoint, read_metrics
+from harness import SOURCE, Case, read_checkpoint, read_metrics, run
 
 try:
     import torch
@@ -93,6 +93,72 @@ class Parity(Case):
     def test_ten_steps_with_adamw_and_tied_weights(self):
         self.compare("tied", 2, "{type: adamw, lr: 0.002, weight_decay: 0.01}",
                      lambda p: torch.optim.AdamW(p, lr=0.002, weight_decay=0.01), 1e-4, tie_weights=True, embedding_size=20)
+
+
+CLASSIFY = """
+run: {name: r, dir: %s/runs}
+task: {type: classify, pooling: mean}
+data: {train: %s, split: [0.8, 0.2, 0]}
+model: {embedding_size: 12, hidden_size: 10, num_layers: 2, bidirectional: true}
+train: {global_batch_size: 8, max_steps: 20}
+"""
+
+
+@unittest.skipIf(torch is None, "no torch package")
+class Parts(Case):
+    """Of tasks other than the language model to_torch.py gives the layers, to be put together by who uses them."""
+
+    def setUp(self):
+        super().setUp()
+        with open(self.text, encoding="utf-8") as file:
+            self.lines = [" ".join(line.split()) for line in file if line.strip()]
+        self.words = sorted({word for line in self.lines for word in line.split()})
+
+    def test_the_parts_of_a_classifier_predict_what_ringrnn_predicts(self):
+        examples = self.write("lines.tsv", "".join(f"{'long' if len(line) > 60 else 'short'}\t{line}\n" for line in self.lines))
+        self.config = self.write("classify.yaml", CLASSIFY % (self.folder, examples))
+        asked = self.write("asked.txt", "".join(f"{line}\n" for line in self.lines[:20]))
+        for cell in ("lstm", "gru", "rnn_tanh"):
+            self.train(cell, model__cell=cell)
+            model = to_torch.load(self.path(cell))
+            numbers = {token: number for number, token in enumerate(model.vocab["tokens"]["tokens"])}
+            answers = [json.loads(line) for line in run(["predict", self.path(cell), asked]).stdout.splitlines()]
+            self.assertEqual(len(answers), 20)
+            for line, answer in zip(self.lines[:20], answers, strict=True):
+                tokens = torch.tensor([[numbers.get(word, numbers["<unk>"])] for word in line.split()])  # [T, 1]
+                with torch.no_grad():
+                    output, _ = model.rnn(model.embedding(tokens))
+                    found = torch.softmax(model.head(output.mean(0)), -1)[0]
+                for probability, label in zip(found, model.vocab["labels"], strict=True):
+                    self.assertAlmostEqual(probability.item(), answer["probabilities"][label["name"]], delta=1e-5)
+
+    def test_every_tensor_of_every_task_has_its_place(self):
+        pairs = self.write("pairs.tsv", "".join(f"{word}\t{word[::-1]}\n" for word in self.words))
+        tagged = [self.write(f"{name}.txt", "".join(f"{' '.join(kind(word) for word in line.split())}\n" for line in self.lines))
+                  for name, kind in (("words", str), ("tags", lambda word: "B-long" if len(word) > 6 else "O"))]
+        stories = self.write("stories.txt", "".join(f"1 Ann went to the {word}.\n2 Where is Ann? \t{word}\t1\n" for word in "abc"))
+        numbers = self.write("numbers.csv", "date,x\n" + "".join(f"2020-01-01 {hour // 60:02}:{hour % 60:02},{hour % 17}\n"
+                                                               for hour in range(600)))
+        for name, task, data, model in (
+            ("seq2seq", "{type: seq2seq, unit: char, attention: additive, input_feeding: true}", f"{{train: {pairs}}}", {"num_layers": 2}),
+            ("tag", "{type: tag, head: crf, char_features: lstm}", f"{{train: [{', '.join(tagged)}], format: parallel}}", {}),
+            ("qa", "{type: qa, attention: additive}", f"{{train: {stories}, format: babi}}", {"bidirectional": "true"}),
+            ("pooled", "{type: classify, pooling: attention}", f"{{train: {pairs}}}", {"bias": "false"}),
+            ("forecast", "{type: forecast, window: 24, horizon: 6, linear_skip: true}", f"{{train: {numbers}}}", {}),
+        ):
+            values = {f"model__{key}": value for key, value in model.items()}
+            config = self.write(f"{name}.yaml", f"run: {{dir: {self.folder}/runs}}\ntask: {task}\ndata: {data}\n"
+                                "model: {embedding_size: 8, hidden_size: 6, num_layers: 1}\n"
+                                "train: {global_batch_size: 3, max_steps: 1}\n")
+            result = run(["train", config, "--set", f"run.name={name}", *self.settings(**values)])
+            self.assertEqual(result.returncode, 0, f"{name}: {result.stderr}")
+            state = to_torch.load(self.path(name)).state_dict()
+            _, tensors = read_checkpoint(self.path(name))
+            weights = {key: tensor for key, tensor in tensors.items() if not key.startswith("optimizer.") and key != "carry"}
+            self.assertEqual(sorted(state), sorted(weights), name)
+            for key, (shape, content) in weights.items():
+                self.assertEqual(list(state[key].shape), shape, f"{name}: {key}")
+                self.assertEqual(state[key].numpy().tobytes(), content, f"{name}: {key}")
 
 
 if __name__ == "__main__":
