@@ -43,8 +43,9 @@ static void fill_uniform(const stream *s, double bound, size_t count, float *out
 }
 
 static void fill_xavier(const stream *s, const rr_param *param, float *out) {
-    size_t fan_out = param->dims[0] / param->gates, fan_in = param->dims[1];
-    fill_uniform(s, sqrt(6 / (double)(fan_in + fan_out)), param->count, out);
+    size_t fan_out = param->dims[0] / param->gates, fan_in = param->dims[1], kernel = 1;
+    for (size_t i = 2; i < param->dim_count; i++) kernel *= param->dims[i];
+    fill_uniform(s, sqrt(6 / (double)((fan_in + fan_out) * kernel)), param->count, out);
 }
 
 enum { LANES = 8 }; /* sums side by side, which the compiler may keep in vectors; their order is fixed */

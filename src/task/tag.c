@@ -10,7 +10,6 @@
 #define OWN(field) RR_VARIANT_FIELD(rr_task_config, rr_tag_config, field)
 
 static const char *const heads[] = {"softmax", "crf", NULL};
-static const char *const char_features[] = {"none", "lstm", NULL};
 
 static const rr_key keys[] = {
     {.name = "head",
@@ -24,9 +23,10 @@ static const rr_key keys[] = {
      .type = RR_KEY_ENUM,
      .offset = OWN(char_features),
      .preset = "none",
-     .choices = char_features,
+     .choices = rr_char_reader_names,
      .help = "a word is its embedding alone, or has beside it what an LSTM reads in its characters, in both directions "
-             "(Lample et al. 2016); words keep their case there, and the first 64 characters"},
+             "(Lample et al. 2016), or what a convolution finds in them (Ma and Hovy 2016); words keep their case "
+             "there, and the first 64 characters"},
     {.name = "char_embedding_size",
      .type = RR_KEY_SIZE,
      .offset = OWN(char_embedding_size),
@@ -42,7 +42,16 @@ static const rr_key keys[] = {
      .min = 1,
      .max = 1e5,
      .unit = "units",
-     .help = "units of the LSTM over characters, in each direction"},
+     .help = "units of the LSTM over characters, in each direction, or filters of the convolution"},
+    {.name = "char_kernel_size",
+     .type = RR_KEY_SIZE,
+     .offset = OWN(char_kernel_size),
+     .preset = "3",
+     .min = 1,
+     .max = 64,
+     .unit = "characters",
+     .help = "how many characters beside each other a filter of the convolution sees; there are zeros before and "
+             "behind a word"},
     {.name = "sentence_label",
      .type = RR_KEY_BOOL,
      .offset = OWN(sentence_label),
@@ -74,8 +83,12 @@ static void destroy(rr_task *task) {
 static rr_status declare(rr_tagger *tagger) {
     const rr_tag_config *own = &tagger->config;
     rr_params *params = &tagger->base.params;
-    if (own->char_features > 0)
-        RR_TRY(rr_char_encoder_create(own->char_embedding_size, own->char_hidden_size, tagger->team, &tagger->chars));
+    rr_char_spec chars = {.reader = (rr_char_reader)own->char_features,
+                          .embedding_size = own->char_embedding_size,
+                          .hidden_size = own->char_hidden_size,
+                          .kernel_size = own->char_kernel_size,
+                          .team = tagger->team};
+    if (chars.reader != RR_CHARS_NONE) RR_TRY(rr_char_encoder_create(&chars, &tagger->chars));
     RR_TRY(rr_encoder_create(&tagger->model, tagger->chars.width, 0, tagger->team, &tagger->encoder));
     if (own->sentence_label) RR_TRY(rr_tag_sentence_declare(tagger));
     if (own->head == 1) RR_TRY(rr_crf_declare(&tagger->crf, params, "crf", tagger->labels.count));

@@ -17,8 +17,8 @@
 /** The task's own rows of the `task` section. */
 typedef struct rr_tag_config {
     int head;          /* 0 softmax, 1 crf */
-    int char_features; /* 0 none, 1 lstm */
-    size_t char_embedding_size, char_hidden_size;
+    int char_features; /* rr_char_reader */
+    size_t char_embedding_size, char_hidden_size, char_kernel_size;
     bool sentence_label;
     int pooling; /* rr_pooling_kind, for sentence_label */
 } rr_tag_config;

@@ -59,17 +59,28 @@ class Tag(Case):
         self.assertLess(self.losses("one")[-1], self.losses("one")[0])
 
     def test_a_random_field_and_characters_on_any_number_of_ranks(self):
-        values = {"train__global_batch_size": 13, "train__max_steps": 30, **self.FIELD}
-        self.train("one", 1, **values)
-        for name, ranks, more in (("two", 2, {}), ("three", 3, {}), ("micro", 2, {"train__micro_batch_size": 3})):
-            self.train(name, ranks, **values, **more)
-            for a, b in zip(self.losses("one"), self.losses(name), strict=True):
-                self.assertLess(abs(a - b), 1e-4 * max(1, abs(a)), name)
+        for own in (self.FIELD, self.CNN):
+            values = {"train__global_batch_size": 13, "train__max_steps": 30, **own}
+            self.train("one", 1, **values, options=["--resume", "never"])
+            for name, ranks, more in (("two", 2, {}), ("three", 3, {}), ("micro", 2, {"train__micro_batch_size": 3})):
+                self.train(name, ranks, **values, **more, options=["--resume", "never"])
+                for a, b in zip(self.losses("one"), self.losses(name), strict=True):
+                    self.assertLess(abs(a - b), 1e-4 * max(1, abs(a)), name)
+
+    def test_fewer_words_than_characters_in_a_step(self):
+        text = self.write("short.txt", "Abcdefg X\nhi Y\n\nJklmnop Y\nqrs X\n")
+        for own in (self.FIELD, self.CNN):
+            few = {"data__train": text, "data__split": "null", "train__global_batch_size": 2, "train__max_steps": 3, **own}
+            self.train("one", 1, **few, options=["--resume", "never"])
+            self.train("three", 3, **few, options=["--resume", "never"])
+            for a, b in zip(self.losses("one"), self.losses("three"), strict=True):
+                self.assertLess(abs(a - b), 1e-4 * max(1, abs(a)))
 
     FIELD = {"task__head": "crf", "task__char_features": "lstm", "task__char_embedding_size": 5, "task__char_hidden_size": 6}
+    CNN = {**FIELD, "task__char_features": "cnn", "task__char_kernel_size": 4}
 
     def test_killed_and_resumed_it_has_the_same_bits(self):
-        for case, own in (("softmax", {}), ("crf", self.FIELD)):
+        for case, own in (("softmax", {}), ("crf", self.FIELD), ("cnn", self.CNN)):
             whole, killed = f"whole-{case}", f"killed-{case}"
             self.train(whole, 2, **own)
             self.train(killed, 2, env={"RINGRNN_FAULT": "kill:1:37"}, expect=None, **own)
@@ -131,6 +142,16 @@ class Tag(Case):
 
     def test_predictions_of_a_random_field_with_characters(self):
         self.check_predictions(**self.FIELD)
+
+    def test_predictions_with_a_convolution_over_characters(self):
+        self.check_predictions(**self.CNN)
+
+    def test_threads_and_a_sharded_optimiser_give_the_same_bits(self):
+        self.train("plain", 2, **self.CNN)
+        self.train("threads", 2, **self.CNN, dist__threads_per_rank=2)
+        self.train("sharded", 2, **self.CNN, dist__shard_optimizer="true")
+        self.assertEqual(state_hash(self.path("plain")), state_hash(self.path("threads")))
+        self.assertEqual(state_hash(self.path("plain")), state_hash(self.path("sharded")))
 
     def check_predictions(self, **own):
         self.train("p", 2, data__split="null", data__test=self.text, **own)
@@ -233,13 +254,20 @@ class Parity(Case):
         self.assertEqual(len(ours), 10)
 
     def test_ten_steps_of_a_random_field_with_characters(self):
+        self.compare_field(Tag.FIELD)
+
+    def test_ten_steps_with_a_convolution_over_characters(self):
+        self.compare_field(Tag.CNN)
+
+    def compare_field(self, own):
+        cnn = own["task__char_features"] == "cnn"
         words = re.findall(r"\S+", open(self.text, encoding="utf-8").read())[:300]
         sentences = [words[i:i + 2 + i % 9] for i in range(0, len(words), 11)]
         tagged = [[(word, f"T{len(word) % 4}") for word in sentence] for sentence in sentences if sentence]
         text = self.write("tagged.txt", "\n".join("".join(f"{word} {tag}\n" for word, tag in s) for s in tagged))
         self.config = self.write("tag.yaml", CONFIG % {"folder": self.folder, "text": text})
         values = {"data__split": "null", "train__max_grad_norm": "null", "train__global_batch_size": len(tagged),
-                  "eval__every": 100, **Tag.FIELD,
+                  "eval__every": 100, **own,
                   "model": "{cell: lstm, embedding_size: 12, hidden_size: 10, num_layers: 1, bidirectional: true}"}
         self.train("start", 1, train__max_steps=1, optim="{type: sgd, lr: 1.0e-37}", **values)
         self.train("ours", 2, train__max_steps=10, options=["--init-from", self.path("start")], **values)
@@ -249,9 +277,10 @@ class Parity(Case):
         characters = {token: i for i, token in enumerate(vocabulary["characters"]["tokens"])}
         labels = [item["name"] for item in vocabulary["labels"]]
         nn, tags = torch.nn, len(labels)
-        modules = nn.ModuleDict({"embedding": nn.Embedding(len(index), 12), "rnn": nn.LSTM(12 + 12, 10, bidirectional=True),
-                                 "characters": nn.ModuleDict({"embedding": nn.Embedding(len(characters), 5),
-                                                              "rnn": nn.LSTM(5, 6, bidirectional=True)}),
+        reader = {"conv": nn.Conv1d(5, 6, 4, padding="same")} if cnn else {"rnn": nn.LSTM(5, 6, bidirectional=True)}
+        modules = nn.ModuleDict({"embedding": nn.Embedding(len(index), 12),
+                                 "rnn": nn.LSTM(12 + (6 if cnn else 12), 10, bidirectional=True),
+                                 "characters": nn.ModuleDict({"embedding": nn.Embedding(len(characters), 5), **reader}),
                                  "head": nn.Linear(20, tags),
                                  "crf": nn.ParameterDict({"start_transitions": torch.zeros(tags), "end_transitions": torch.zeros(tags),
                                                           "transitions": torch.zeros(tags, tags)})})
@@ -262,7 +291,10 @@ class Parity(Case):
 
         def read(word):
             ids = torch.tensor([characters[c] for c in word[:64]])
-            y = modules["characters"]["rnn"](modules["characters"]["embedding"](ids))[0]
+            embedded = modules["characters"]["embedding"](ids)
+            if cnn:
+                return modules["characters"]["conv"](embedded.T[None])[0].max(1).values
+            y = modules["characters"]["rnn"](embedded)[0]
             return torch.cat([y[-1, :6], y[0, 6:]])
 
         def nll(sentence):
