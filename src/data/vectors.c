@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/tokenize.h"
+
 /* Cuts the last value off a line; NULL if there is none behind a word. Words may hold blanks, so lines are read from
  * their end. */
 static char *take_last(char *line, size_t *length) {
@@ -30,14 +32,14 @@ static size_t count_values(const char *line) {
     return count > 0 ? count - 1 : 0;
 }
 
-/* word2vec's first line. */
-static bool is_header(const char *line) {
+/* word2vec's first line: how many words there are, and how many values each has. */
+static bool is_header(const char *line, unsigned long long *size) {
     char *end;
     strtoull(line, &end, 10);
-    if (end == line || *end != ' ') return false;
+    if (end == line || (*end != ' ' && *end != '\t')) return false;
     const char *second = end + 1;
-    strtoull(second, &end, 10);
-    return end != second && *end == 0;
+    *size = strtoull(second, &end, 10);
+    return end != second && end[strspn(end, " \t")] == 0;
 }
 
 typedef struct reading {
@@ -75,6 +77,15 @@ static rr_status read_line(reading *r, char *line, size_t length) {
     return RR_OK;
 }
 
+static rr_status read_first(reading *r, char *line, size_t length) {
+    unsigned long long size = 0;
+    size_t mark = rr_text_mark(line, length);
+    if (!is_header(line + mark, &size)) return read_line(r, line + mark, length - mark);
+    if (size == r->size) return RR_OK;
+    return rr_fail(RR_ERR_INPUT, "%s:1: says that each word has %llu values; model.embedding_size is %zu", r->path,
+                   size, r->size);
+}
+
 static rr_status read_lines(reading *r, FILE *file) {
     char *line = NULL;
     size_t room = 0;
@@ -82,12 +93,15 @@ static rr_status read_lines(reading *r, FILE *file) {
     for (ssize_t length; status == RR_OK && (length = getline(&line, &room, file)) >= 0;) {
         r->line++;
         while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r')) line[--length] = 0;
-        if (length == 0 || (r->line == 1 && is_header(line))) continue;
-        status = read_line(r, line, (size_t)length);
+        if (length == 0) continue;
+        status = r->line == 1 ? read_first(r, line, (size_t)length) : read_line(r, line, (size_t)length);
     }
     if (status == RR_OK && ferror(file))
         status = rr_fail(RR_ERR_INPUT, "%s: cannot be read: %s", r->path, strerror(errno));
     if (status == RR_OK && r->line == 0) status = rr_fail(RR_ERR_INPUT, "%s: is empty", r->path);
+    if (status == RR_OK && r->found == 0)
+        status =
+            rr_fail(RR_ERR_INPUT, "%s: has none of the %zu words of the vocabulary", r->path, rr_vocab_size(r->vocab));
     free(line);
     return status;
 }
