@@ -17,9 +17,10 @@ typedef struct rr_span_tag {
 
 /** Zero-initialise; free with rr_span_tags_free. */
 typedef struct rr_span_tags {
-    rr_span_tag *tags; /* [labels->count] */
-    rr_labels types;   /* of "O" and of tags without a dash, too: as seqeval numbers them */
-    bool any;          /* there are tags B-... or I-...: spans mean something */
+    rr_span_tag *tags;   /* [labels->count] */
+    rr_span_tag outside; /* what stands before and behind a sentence: "O" */
+    rr_labels types;     /* of "O" and of tags without a dash, too: as seqeval numbers them */
+    bool any;            /* there are tags B-... or I-..., or all are B, I, O, E or S: spans mean something */
 } rr_span_tags;
 
 rr_status rr_span_tags_create(const rr_labels *labels, rr_span_tags *out);

@@ -103,22 +103,73 @@ static void spans_are_those_of_seqeval(void **state) {
     rr_labels_free(&labels);
 }
 
-static void tags_without_a_dash_mark_no_spans(void **state) {
+/* Tags of no scheme, or without a type: seqeval gives them spans, too (not first in its list). Right, true, predicted.
+ */
+static void other_tags_are_those_of_seqeval(void **state) {
     (void)state;
+    static const char *const odd[] = {"B", "I", "O", "B-A", "I-A", "_", "X", "NOUN", "A-", "L-A"};
+    static const struct {
+        const char *gold, *said;
+        double counts[3];
+    } cases[] = {
+        {"B-A I-A I", "NOUN I-A I", {1, 2, 3}},
+        {"X A- I-A B B-A", "X A- I B B", {1, 4, 3}},
+        {"I-A I-A B-A O I-A I-A _", "I-A X B-A O I-A I-A A-", {2, 3, 4}},
+        {"I-A B I-A L-A I-A A- B-A X X", "I-A B I-A L-A B A- B-A A- X", {3, 5, 5}},
+        {"NOUN _ O B-A I X B-A NOUN I-A O _", "NOUN _ B-A I B-A X B-A I I-A O _", {3, 6, 9}},
+        {"B _ I I-A _ B _ I-A _ O X L-A I", "B _ I I-A _ _ _ I-A _ O I-A L-A I", {4, 7, 6}},
+        {"B-A X B-A I B B B O L-A O L-A B A- NOUN L-A", "B-A I I-A X B-A B B O L-A O L-A B-A A- NOUN L-A", {9, 12, 12}},
+        {"B-A A- B-A B-A X I-A O _ B _ L-A I L-A X B NOUN X",
+         "B-A A- O B-A _ A- O I-A B _ L-A I-A B-A X O I-A B",
+         {4, 12, 8}},
+    };
     rr_labels labels = {.count = 0};
     rr_span_tags tags = {.any = false};
-    assert_int_equal(rr_labels_add(&labels, "NOUN", 4), RR_OK);
-    assert_int_equal(rr_labels_add(&labels, "INTJ", 4), RR_OK);
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+        assert_int_equal(rr_labels_add(&labels, odd[i], strlen(odd[i])), RR_OK);
     assert_int_equal(rr_span_tags_create(&labels, &tags), RR_OK);
-    assert_false(tags.any);
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        int32_t gold[MOST], said[MOST];
+        double counts[3 * MOST] = {0};
+        size_t length = ids_of(&labels, cases[k].gold, gold);
+        assert_int_equal(ids_of(&labels, cases[k].said, said), length);
+        rr_spans_count(&tags, gold, said, length, counts);
+        for (size_t part = 0; part < 3; part++) {
+            double sum = 0;
+            for (size_t type = 0; type < tags.types.count; type++) sum += counts[part * tags.types.count + type];
+            assert_true(sum == cases[k].counts[part]);
+        }
+    }
     rr_span_tags_free(&tags);
     rr_labels_free(&labels);
+}
+
+static bool marked(const char *const *of, size_t count) {
+    rr_labels labels = {.count = 0};
+    rr_span_tags tags = {.any = false};
+    for (size_t i = 0; i < count; i++) assert_int_equal(rr_labels_add(&labels, of[i], strlen(of[i])), RR_OK);
+    assert_int_equal(rr_span_tags_create(&labels, &tags), RR_OK);
+    bool any = tags.any;
+    rr_span_tags_free(&tags);
+    rr_labels_free(&labels);
+    return any;
+}
+
+static void tags_of_spans_are_told_from_parts_of_speech(void **state) {
+    (void)state;
+    static const char *const speech[] = {"NOUN", "INTJ", "I-", "S-", "B", "X"}, *const bare[] = {"O", "B", "I"},
+                             *const one[] = {"O"}, *const typed[] = {"NOUN", "I-A"};
+    assert_false(marked(speech, sizeof speech / sizeof *speech));
+    assert_false(marked(one, 1));
+    assert_true(marked(bare, 3));
+    assert_true(marked(typed, 2));
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spans_are_those_of_seqeval),
-        cmocka_unit_test(tags_without_a_dash_mark_no_spans),
+        cmocka_unit_test(other_tags_are_those_of_seqeval),
+        cmocka_unit_test(tags_of_spans_are_told_from_parts_of_speech),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
