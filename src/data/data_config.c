@@ -69,7 +69,8 @@ static const rr_key keys[] = {
      .type = RR_KEY_BOOL,
      .offset = offsetof(rr_data_config, header),
      .preset = "true",
-     .help = "the first line of csv names the columns (of tsv: where data.columns gives names)"},
+     .help = "the first line of csv names the columns (of tsv: where data.columns gives names, or where it has all "
+             "those of the task's fields)"},
     {.name = "on_error",
      .type = RR_KEY_ENUM,
      .offset = offsetof(rr_data_config, on_error),

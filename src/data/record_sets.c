@@ -44,9 +44,11 @@ static rr_status read_set(const rr_config *config, const rr_data_config *data, c
                                      .columns = data->columns.count > 0 ? data->columns.items
                                                 : tsv                   ? wish->tsv_columns
                                                                         : NULL,
+                                     .may_be_empty = wish->may_be_empty,
                                      .lists = wish->lists,
                                      .delimiter = data->delimiter != NULL ? data->delimiter[0] : 0,
                                      .header = data->header && (!tsv || has_names(&data->columns)),
+                                     .header_by_names = data->header && data->columns.count == 0,
                                      .max_line_bytes = data->max_line_bytes,
                                      .on_error = (rr_on_error)data->on_error};
         if (source->sentences && wish->lists == 0)

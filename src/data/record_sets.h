@@ -12,6 +12,7 @@ typedef struct rr_record_wish {
     size_t field_count;
     const char *preset;             /* name of the format that `auto` means where the path does not tell */
     const char *const *tsv_columns; /* [field_count] where its fields stand in tsv by custom; NULL: in order */
+    unsigned may_be_empty;          /* bit f: field f may hold nothing */
     size_t lists;                   /* so many of the first fields are lists of items */
     size_t group_field;             /* data.split: records with equal text here stay together */
     size_t class_field;             /* and each class of these is divided alike; field_count: there are none */

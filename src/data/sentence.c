@@ -13,8 +13,8 @@ typedef struct reader {
     rr_records *records;
     rr_buffer fields[RR_RECORD_FIELDS]; /* of the sentence that is being read */
     uint64_t begin;                     /* its first line */
-    size_t tokens;
-    bool bad; /* the sentence is left out */
+    size_t tokens, columns;             /* columns: of its first line */
+    bool bad;                           /* the sentence is left out */
 } reader;
 
 /* The sentence is over: a record, if nothing was wrong with it. */
@@ -40,7 +40,12 @@ static rr_status complain(reader *r, uint64_t line, const char *what) {
 static rr_status add_token(reader *r, uint64_t line, rr_csv_field text) {
     rr_csv_field columns[COLUMNS];
     size_t count = r->rules->cut(text, columns, COLUMNS), wanted = r->rules->columns;
-    if (r->tokens++ == 0) r->begin = line;
+    long first = -1;
+    if (r->tokens++ == 0) {
+        r->begin = line;
+        r->columns = count;
+    }
+    if (count != r->columns) return complain(r, line, "the line has not as many columns as the sentence's first");
     if (wanted > 0 && count != wanted) return complain(r, line, "the line has not the columns of this format");
     if (!rr_text_is_utf8(text.bytes, text.length, NULL) || memchr(text.bytes, 0, text.length) != NULL)
         return complain(r, line, "the line is not UTF-8");
@@ -48,6 +53,8 @@ static rr_status add_token(reader *r, uint64_t line, rr_csv_field text) {
         long column = r->map.columns[f] >= 0 ? r->map.columns[f] : (long)count + r->map.columns[f];
         if (column < 0 || column >= (long)count) return complain(r, line, "the line has too few columns");
         if (columns[column].length == 0) return complain(r, line, "a column is empty");
+        if (f > 0 && column == first) return complain(r, line, "the line has too few columns");
+        first = f == 0 ? column : first;
         if (r->fields[f].length > 0) rr_buffer_puts(&r->fields[f], "\n");
         rr_buffer_append(&r->fields[f], columns[column].bytes, columns[column].length);
         if (r->fields[f].failed) return rr_fail(RR_ERR_NOMEM, "no memory for a sentence");

@@ -14,10 +14,12 @@ typedef struct rr_source_options {
     /* [field_count] which column each field comes from: a name (where there is a header), or a number
      * from 1 on, or from the end (-1 is the last). NULL: the source's own choice, see there. */
     const char *const *columns;
+    unsigned may_be_empty; /* bit f: field f may hold nothing */
     size_t lists;          /* so many of the first fields are lists of items between blanks; in records line ends
                             * divide them */
     char delimiter;        /* csv, tsv; 0: the format's own */
     bool header;           /* csv, tsv: the first record names the columns */
+    bool header_by_names;  /* tsv: it does so if it has the names of all fields */
     size_t max_line_bytes; /* a longer line is a bad record */
     rr_on_error on_error;
 } rr_source_options;

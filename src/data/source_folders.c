@@ -77,7 +77,12 @@ static rr_status read_class(const rr_source_options *options, size_t label_field
     for (size_t i = 0; i < texts.count && status == RR_OK; i++) {
         rr_buffer_clear(&file);
         rr_buffer_printf(&file, "%s/%s", path, texts.items[i]);
-        if (!is_folder(rr_buffer_text(&file)))
+        if (is_folder(rr_buffer_text(&file)))
+            status = rr_fail(RR_ERR_INPUT,
+                             "%s: is a folder within the folder of a class; the classes must be the folders"
+                             " of %.*s itself",
+                             rr_buffer_text(&file), (int)(strrchr(path, '/') - path), path);
+        else
             status = read_text(options, label_field, label, rr_buffer_text(&file), out);
     }
     rr_buffer_free(&file);

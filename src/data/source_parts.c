@@ -36,14 +36,21 @@ static rr_status no_column(const char *path, const char *name, const rr_csv_fiel
     for (size_t i = 0; i < count; i++)
         rr_buffer_printf(&names, "%s%.*s", i > 0 ? ", " : "", (int)header[i].length, header[i].bytes);
     rr_status status =
-        rr_fail(RR_ERR_INPUT, "%s: has no column \"%s\"; there are %s", path, name, rr_buffer_text(&names));
+        rr_fail(RR_ERR_INPUT, "%s: has no column \"%s\"; there %s %s%s", path, name, count == 1 ? "is" : "are",
+                rr_buffer_text(&names), count == 1 ? "; data.delimiter says what stands between columns" : "");
     rr_buffer_free(&names);
     return status;
 }
 
+bool rr_source_is_name(rr_csv_field column, const char *name) {
+    while (column.length > 0 && *column.bytes == ' ') column.bytes++, column.length--;
+    while (column.length > 0 && column.bytes[column.length - 1] == ' ') column.length--;
+    return column.length == strlen(name) && memcmp(column.bytes, name, column.length) == 0;
+}
+
 static rr_status find_column(const char *path, const char *name, const rr_csv_field *header, size_t count, long *out) {
     for (size_t i = 0; i < count && header != NULL; i++)
-        if (header[i].length == strlen(name) && memcmp(header[i].bytes, name, header[i].length) == 0) {
+        if (rr_source_is_name(header[i], name)) {
             *out = (long)i;
             return RR_OK;
         }
@@ -57,6 +64,10 @@ static rr_status find_column(const char *path, const char *name, const rr_csv_fi
 
 rr_status rr_source_find_columns(const rr_source_options *options, const char *path, const rr_csv_field *header,
                                  size_t count, rr_source_map *out) {
+    for (size_t i = 0; i < count && header != NULL; i++)
+        if (!rr_text_is_utf8(header[i].bytes, header[i].length, NULL) || memchr(header[i].bytes, 0, header[i].length))
+            return rr_fail(RR_ERR_INPUT,
+                           "%s:1: the names of the columns are not UTF-8; convert the file (iconv -t UTF-8)", path);
     for (size_t f = 0; f < options->field_count; f++) {
         out->columns[f] = (long)f;
         const char *name = options->columns != NULL ? options->columns[f] : header != NULL ? options->fields[f] : NULL;
@@ -82,10 +93,12 @@ static rr_status append_items(rr_records *records, size_t field, rr_csv_field te
     return RR_OK;
 }
 
+static bool may_be_empty(const rr_source_options *options, size_t field) { return options->may_be_empty >> field & 1; }
+
 rr_status rr_source_add(const rr_source_options *options, uint64_t line, const rr_csv_field *fields,
                         rr_records *records) {
     for (size_t f = 0; f < options->field_count; f++) {
-        if (fields[f].length == 0)
+        if (fields[f].length == 0 && !may_be_empty(options, f))
             return rr_records_bad(records, options->on_error, line, "the %s is empty", options->fields[f]);
         if (memchr(fields[f].bytes, 0, fields[f].length) != NULL)
             return rr_records_bad(records, options->on_error, line, "the %s holds a NUL byte", options->fields[f]);
@@ -97,7 +110,7 @@ rr_status rr_source_add(const rr_source_options *options, uint64_t line, const r
         RR_TRY(f < options->lists ? append_items(records, f, fields[f])
                                   : rr_records_append(records, f, fields[f].bytes, fields[f].length));
     for (size_t f = 0; f < options->field_count; f++) {
-        if (records->items[records->count - 1].fields[f].length > 0) continue;
+        if (records->items[records->count - 1].fields[f].length > 0 || may_be_empty(options, f)) continue;
         rr_records_drop(records); /* a list without items */
         return rr_records_bad(records, options->on_error, line, "the %s is empty", options->fields[f]);
     }

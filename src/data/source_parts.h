@@ -34,6 +34,9 @@ typedef struct rr_source_map {
 rr_status rr_source_find_columns(const rr_source_options *options, const char *path, const rr_csv_field *header,
                                  size_t count, rr_source_map *out);
 
+/** Whether a column of a header has this name; blanks around it do not matter. */
+bool rr_source_is_name(rr_csv_field column, const char *name);
+
 /** Adds the record of these columns, if nothing is wrong with it. */
 rr_status rr_source_take(const rr_source_options *options, const rr_source_map *map, uint64_t line,
                          const rr_csv_field *columns, size_t count, rr_records *records);

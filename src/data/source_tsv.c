@@ -27,12 +27,22 @@ static rr_status cut(rr_csv_field line, char delimiter, columns *out) {
     }
 }
 
+static bool names_all_fields(const rr_source_options *options, const columns *row) {
+    for (size_t f = 0; f < options->field_count; f++) {
+        size_t i = 0;
+        while (i < row->count && !rr_source_is_name(row->items[i], options->fields[f])) i++;
+        if (i == row->count) return false;
+    }
+    return true;
+}
+
 static rr_status read_lines(const rr_source_options *options, const char *path, rr_source_file *file, columns *row,
                             rr_records *out) {
     char delimiter = options->delimiter != 0 ? options->delimiter : '\t';
+    rr_source_options named = *options;
     rr_source_map map;
     rr_csv_field line;
-    bool mapped = !options->header;
+    bool mapped = !options->header, first = true;
     if (mapped) RR_TRY(rr_source_find_columns(options, path, NULL, 0, &map));
     while (rr_source_line(file, &line)) {
         if (line.length == 0) continue;
@@ -43,11 +53,16 @@ static rr_status read_lines(const rr_source_options *options, const char *path, 
             continue;
         }
         RR_TRY(cut(line, delimiter, row));
+        if (first && options->header_by_names && names_all_fields(options, row)) {
+            named.columns = NULL;
+            mapped = false;
+        }
         if (mapped)
             RR_TRY(rr_source_take(options, &map, file->line, row->items, row->count, out));
         else
-            RR_TRY(rr_source_find_columns(options, path, row->items, row->count, &map));
+            RR_TRY(rr_source_find_columns(&named, path, row->items, row->count, &map));
         mapped = true;
+        first = false;
     }
     return RR_OK;
 }

@@ -142,6 +142,8 @@ static void a_bad_line_leaves_its_whole_sentence_out(void **state) {
         {{"conllu", {"1\ta\ta\tX\t_\t_\t_\t_\t_\t_\n\n1\ta\ta\t\t_\t_\t_\t_\t_\t_\n\n1\ta\ta\tX\t_\t_\t_\t_\t_\t_\n"}},
          "one:3: a column is empty"},
         {{"parallel", {"a\nb\nc\n", "X\n  \nX\n"}}, "one:2: the tags is empty"},
+        {{"columns", {"a X\n\nb\n\nc X\n"}}, "one:3: the line has too few columns"},
+        {{"columns", {"a x X\n\nb x X\nc X\n\nc X\n"}}, "one:4: the line has not as many columns"},
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         rr_records stop = {.count = 0}, skip = {.count = 0};
@@ -232,6 +234,59 @@ static void columns_are_named_or_numbered_from_both_ends(void **state) {
     assert_refused(read_texts(*state, named("csv"), texts, options, &records), "the columns have no names here");
     options.header = true;
     assert_refused(read_texts(*state, named("csv"), texts, options, &records), "there are no, x, good film, yes");
+    rr_records_free(&records);
+}
+
+static void a_field_that_may_be_empty_makes_no_record_bad(void **state) {
+    static const given cases[] = {
+        {"tsv", {"one\ta\ntwo\t\n\tb\n"}}, {"csv", {"one,a\ntwo,\n,b\n"}}, {"parallel", {"one\ntwo\n\n", "a\n\nb\n"}}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        rr_records records = {.count = 0};
+        rr_source_options options = options_for(RR_ON_ERROR_SKIP);
+        options.header = false;
+        options.may_be_empty = 1U << 1;
+        assert_ok(read_texts(*state, named(cases[k].source), cases[k].texts, options, &records));
+        assert_int_equal(records.count, 2);
+        assert_record(&records, 0, "one", "a");
+        assert_record(&records, 1, "two", "");
+        assert_int_equal(records.skipped, 1);
+        rr_records_free(&records);
+    }
+}
+
+static void headers_are_found_and_have_blanks_around_names(void **state) {
+    static const char *const columns[] = {"2", "1"};
+    static const given cases[] = {{"csv", {"id, label ,text\n1,yes,good film\n2,no,bad one\n"}},
+                                  {"tsv", {"id\ttext\tlabel\n1\tgood film\tyes\n2\tbad one\tno\n"}},
+                                  {"tsv", {"yes\tgood film\nno\tbad one\n"}}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        rr_records records = {.count = 0};
+        rr_source_options options = options_for(RR_ON_ERROR_STOP);
+        options.header = k == 0;
+        options.header_by_names = true;
+        options.columns = k > 0 ? columns : NULL;
+        assert_ok(read_texts(*state, named(cases[k].source), cases[k].texts, options, &records));
+        assert_int_equal(records.count, 2);
+        assert_record(&records, 0, "good film", "yes");
+        assert_record(&records, 1, "bad one", "no");
+        rr_records_free(&records);
+    }
+    static const char *const bytes[] = {"te\xff,label\na,b\n", NULL}, *const semicolons[] = {"text;label\na;b\n", NULL};
+    rr_records records = {.count = 0};
+    assert_refused(read_texts(*state, named("csv"), bytes, options_for(RR_ON_ERROR_SKIP), &records),
+                   "one:1: the names");
+    assert_refused(read_texts(*state, named("csv"), semicolons, options_for(RR_ON_ERROR_SKIP), &records),
+                   "there is text;label; data.delimiter");
+    rr_records_free(&records);
+}
+
+static void a_folder_in_the_folder_of_a_class_is_refused(void **state) {
+    static const char *const texts[] = {"a", "b", "c"};
+    rr_records records = {.count = 0};
+    assert_ok(read_texts(*state, named("folders"), texts, options_for(RR_ON_ERROR_STOP), &records));
+    mkdir(scratch_path(*state, "data/yes/more"), 0700);
+    assert_refused(read_texts(*state, named("folders"), texts, options_for(RR_ON_ERROR_SKIP), &records),
+                   "data/yes/more: is a folder within the folder of a class");
     rr_records_free(&records);
 }
 
@@ -360,6 +415,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(bad_examples_stop_or_are_left_out_and_counted, scratch_open, scratch_close),
         cmocka_unit_test_setup_teardown(a_line_that_is_too_long_is_bad, scratch_open, scratch_close),
         cmocka_unit_test_setup_teardown(columns_are_named_or_numbered_from_both_ends, scratch_open, scratch_close),
+        cmocka_unit_test_setup_teardown(a_field_that_may_be_empty_makes_no_record_bad, scratch_open, scratch_close),
+        cmocka_unit_test_setup_teardown(headers_are_found_and_have_blanks_around_names, scratch_open, scratch_close),
+        cmocka_unit_test_setup_teardown(a_folder_in_the_folder_of_a_class_is_refused, scratch_open, scratch_close),
         cmocka_unit_test_setup_teardown(stories_with_questions_are_examples, scratch_open, scratch_close),
         cmocka_unit_test_setup_teardown(files_that_give_nothing_are_errors, scratch_open, scratch_close),
         cmocka_unit_test_setup_teardown(the_path_tells_the_format, scratch_open, scratch_close),
