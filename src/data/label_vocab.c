@@ -10,6 +10,7 @@ rr_status rr_label_vocab_to_json(const rr_vocab *vocab, const rr_labels *labels,
     RR_TRY(rr_vocab_to_json(vocab, out));
     rr_buffer_puts(out, ", \"labels\": ");
     rr_labels_to_json(labels, out);
+    if (labels->examples > 0) rr_buffer_printf(out, ", \"examples\": %llu", (unsigned long long)labels->examples);
     for (size_t i = 0; i < rr_vocab_size(vocab) && frequent != NULL; i++)
         rr_buffer_printf(out, "%s%d", i == 0 ? ", \"frequent\": [" : ", ", (int)frequent[i]);
     if (frequent != NULL) rr_buffer_puts(out, "]");
@@ -54,6 +55,8 @@ rr_status rr_label_vocab_from_json(const char *text, rr_vocab **vocab, rr_labels
                                    rr_vocab **characters, rr_labels *sentences) {
     cJSON *json = cJSON_Parse(text);
     rr_status status = labels_from_member(json, "labels", labels);
+    const cJSON *examples = cJSON_GetObjectItem(json, "examples");
+    if (cJSON_IsNumber(examples) && examples->valuedouble >= 0) labels->examples = (uint64_t)examples->valuedouble;
     if (status == RR_OK) status = rr_vocab_from_member(json, "tokens", vocab);
     if (status == RR_OK && frequent != NULL)
         status = read_frequent(cJSON_GetObjectItem(json, "frequent"), rr_vocab_size(*vocab), labels->count, frequent);

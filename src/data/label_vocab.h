@@ -1,7 +1,8 @@
 /*
  * What a checkpoint keeps of a task that gives texts or tokens labels: {"tokens": a vocabulary, "labels": the classes,
- * "frequent": for each token the class that training has most often for it, "characters": a vocabulary of what words
- * are made of, "sentence_labels": classes of whole sentences, where the task asks for these}.
+ * "examples": how many there were, where one may have any number of labels, "frequent": for each token the class that
+ * training has most often for it, "characters": a vocabulary of what words are made of, "sentence_labels": classes of
+ * whole sentences, where the task asks for these}.
  */
 #ifndef RR_DATA_LABEL_VOCAB_H
 #define RR_DATA_LABEL_VOCAB_H

@@ -13,6 +13,7 @@ typedef struct rr_labels {
     char **names;     /* [count] sorted */
     uint64_t *counts; /* [count] in the training part */
     size_t count, capacity;
+    uint64_t examples; /* of the training part; 0: not known. For the owner, where an example may have any number */
 } rr_labels;
 
 /** Counts one more of a name, which is added where it is new. Ids are final after the last call. @return RR_ERR_NOMEM

@@ -12,12 +12,16 @@
 enum { TEXT, LABEL, FIELDS };
 static const char *const fields[FIELDS] = {"text", "label"};
 static const char *const label_first[FIELDS] = {"2", "1"};
-static const rr_record_wish wish = {.fields = fields,
-                                    .field_count = FIELDS,
-                                    .preset = "tsv",
-                                    .tsv_columns = label_first,
-                                    .group_field = TEXT,
-                                    .class_field = LABEL};
+
+static rr_record_wish wish_of(const rr_classify *c) {
+    return (rr_record_wish){.fields = fields,
+                            .field_count = FIELDS,
+                            .preset = "tsv",
+                            .tsv_columns = label_first,
+                            .may_be_empty = c->config.multi_label ? 1U << LABEL : 0,
+                            .group_field = TEXT,
+                            .class_field = LABEL};
+}
 
 static const char *separator(const rr_classify *c) { return c->config.multi_label ? c->config.label_separator : NULL; }
 
@@ -27,7 +31,11 @@ static rr_status find_labels(rr_classify *c, const rr_config *config, const rr_r
     for (size_t i = 0; i < records->count; i++)
         RR_TRY(rr_labels_each(rr_records_text(records, i, LABEL), rr_records_length(records, i, LABEL), separator(c),
                               add_label, &c->labels));
-    if (c->labels.count >= 2 || c->config.multi_label) return RR_OK;
+    if (c->config.multi_label) {
+        c->labels.examples = records->count;
+        return c->labels.count > 0 ? RR_OK : rr_config_fail(config, "data.train", "no example has a label");
+    }
+    if (c->labels.count >= 2) return RR_OK;
     return rr_config_fail(config, "data.train", "all examples have the label \"%s\": there is nothing to learn",
                           c->labels.count > 0 ? c->labels.names[0] : "");
 }
@@ -124,13 +132,14 @@ static rr_status weigh_classes(rr_classify *c, const rr_task_setup *setup) {
                               classes, given->count);
     c->class_weights = malloc(classes * sizeof *c->class_weights);
     if (c->class_weights == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the weights of %zu classes", classes);
-    double all = 0;
+    double all = 0, sum = 0;
     for (size_t i = 0; i < classes; i++) all += (double)c->labels.counts[i];
     for (size_t i = 0; i < classes; i++) {
         double count = (double)c->labels.counts[i], balanced = count > 0 ? all / ((double)classes * count) : 0;
         c->class_weights[i] = (float)(given->count > 0 ? given->values[i] : balanced);
+        sum += (double)c->class_weights[i];
     }
-    return RR_OK;
+    return sum > 0 ? RR_OK : rr_config_fail(setup->config, "task.class_weights", "must not all be 0");
 }
 
 static uint64_t fingerprint(const rr_classify *c) {
@@ -149,6 +158,7 @@ static uint64_t fingerprint(const rr_classify *c) {
 static rr_status read_files(rr_classify *c, const rr_task_setup *setup) {
     rr_records records[RR_SPLIT_COUNT] = {{.count = 0}};
     bool train = setup->need_train || c->vocab == NULL;
+    rr_record_wish wish = wish_of(c);
     rr_status status = rr_record_sets_read(setup->config, setup->data, &wish, train, records);
     const rr_records *all = &records[RR_SPLIT_TRAIN];
     if (status == RR_OK && c->vocab == NULL) status = find_labels(c, setup->config, all);

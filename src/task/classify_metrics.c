@@ -104,22 +104,75 @@ void rr_classify_report(const rr_task *task, const double *outcomes, size_t unit
     free_tally(&t);
 }
 
-/* One label: the class that training has most often, and the frequencies of the classes there as probabilities, each
- * counted once more (Laplace), so that none is 0. */
+/*
+ * What is reached by saying the same of every text: `said` [classes], and p [classes] as probabilities. Counted like
+ * what the network says.
+ */
+static size_t constant_metrics(const rr_classify *c, const rr_classify_set *set, const bool *said, const double *p,
+                               rr_metric *out) {
+    size_t classes = rr_classify_classes(c), width = rr_classify_outcome_size(&c->base), units = set->texts.count;
+    double *outcomes = calloc(units * width + 1, sizeof *outcomes);
+    for (size_t i = 0; i < units && outcomes != NULL; i++) {
+        double *o = outcomes + i * width;
+        if (set->labels != NULL) {
+            o[1] = (double)rr_classify_weight(c, set->labels[i]);
+            o[0] = -o[1] * log(p[set->labels[i]]);
+            o[2] = (double)set->labels[i];
+        } else {
+            o[1] = (double)classes;
+        }
+        for (size_t k = 0; k < classes; k++) {
+            bool gold = set->multi != NULL && set->multi[i * classes + k] != 0;
+            if (set->labels != NULL && said[k]) o[3] = (double)k;
+            if (set->labels != NULL) continue;
+            o[0] -= log(gold ? p[k] : 1 - p[k]);
+            o[2 + k] = (gold ? 1 : 0) + (said[k] ? 2 : 0);
+        }
+    }
+    size_t count = outcomes != NULL ? rr_classify_metrics(&c->base, outcomes, units, out) : 0;
+    free(outcomes);
+    return count;
+}
+
+static size_t put_floors(const char *name, const rr_metric *metrics, size_t first, size_t end, rr_floor *out) {
+    for (size_t i = first; i < end; i++) out[i - first] = (rr_floor){name, metrics[i].name, metrics[i].value};
+    return end > first ? end - first : 0;
+}
+
+/* The class that training has most often; with several labels those that most texts have, and all of them (which is the
+ * best constant for F1). Probabilities are frequencies in training, each counted once more (Laplace), so that none is
+ * 0. */
+static size_t find_floors(const rr_classify *c, const rr_classify_set *set, bool *said, double *p, rr_floor *out) {
+    enum { LOSS, ACCURACY, MACRO_F1 };
+    rr_metric metrics[RR_TASK_METRICS];
+    bool several = set->multi != NULL;
+    size_t classes = rr_classify_classes(c), majority = rr_labels_majority(&c->labels);
+    double all = several ? (double)c->labels.examples + 2 : 0;
+    for (size_t k = 0; k < classes && !several; k++) all += (double)c->labels.counts[k] + 1;
+    for (size_t k = 0; k < classes; k++) {
+        p[k] = ((double)c->labels.counts[k] + 1) / all;
+        said[k] = several ? 2 * c->labels.counts[k] > c->labels.examples : k == majority;
+    }
+    size_t count = constant_metrics(c, set, said, p, metrics);
+    size_t used =
+        put_floors(several ? "frequencies of labels" : "frequencies of classes", metrics, LOSS, ACCURACY, out);
+    used += put_floors(several ? "labels of most texts" : "majority class", metrics, ACCURACY,
+                       several ? MACRO_F1 : count, out + used);
+    if (!several) return used;
+    for (size_t k = 0; k < classes; k++) said[k] = true;
+    count = constant_metrics(c, set, said, p, metrics);
+    return used + put_floors("all labels", metrics, MACRO_F1, count, out + used);
+}
+
 size_t rr_classify_floors(const rr_task *task, rr_split split, rr_floor out[RR_TASK_METRICS]) {
     const rr_classify *c = (const rr_classify *)task;
     const rr_classify_set *set = &c->sets[split];
-    size_t majority = rr_labels_majority(&c->labels), right = 0;
-    if (set->texts.count == 0 || set->labels == NULL) return 0;
-    double all = 0, nll = 0, weight = 0;
-    for (size_t k = 0; k < rr_classify_classes(c); k++) all += (double)c->labels.counts[k] + 1;
-    for (size_t i = 0; i < set->texts.count; i++) {
-        double w = (double)rr_classify_weight(c, set->labels[i]);
-        right += (size_t)set->labels[i] == majority;
-        nll -= w * log(((double)c->labels.counts[set->labels[i]] + 1) / all);
-        weight += w;
-    }
-    out[0] = (rr_floor){"frequencies of classes", "loss", nll / weight};
-    out[1] = (rr_floor){"majority class", "accuracy", (double)right / (double)set->texts.count};
-    return 2;
+    size_t classes = rr_classify_classes(c), used = 0;
+    bool *said = calloc(classes + 1, sizeof *said);
+    double *p = calloc(classes + 1, sizeof *p);
+    bool known = set->multi == NULL || c->labels.examples > 0; /* checkpoints of earlier versions do not say it */
+    if (set->texts.count > 0 && known && said != NULL && p != NULL) used = find_floors(c, set, said, p, out);
+    free(said);
+    free(p);
+    return used;
 }

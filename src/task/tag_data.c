@@ -22,6 +22,13 @@ static rr_record_wish wish_of(const rr_tagger *tagger) {
                             .class_field = LABEL};
 }
 
+/* With one class alone there is nothing to learn: mostly the wrong column. */
+static rr_status check_labels(const rr_config *config, const char *have, const rr_labels *labels) {
+    if (labels->count >= 2) return RR_OK;
+    return rr_config_fail(config, "data.train", "all %s \"%s\": there is nothing to learn", have,
+                          labels->count > 0 ? labels->names[0] : "");
+}
+
 static rr_status find_sentence_labels(rr_tagger *tagger, const rr_records *records) {
     for (size_t i = 0; i < records->count && tagger->config.sentence_label; i++)
         RR_TRY(rr_labels_add(&tagger->sentence.labels, rr_records_text(records, i, LABEL),
@@ -190,6 +197,9 @@ static rr_status read_files(rr_tagger *tagger, const rr_task_setup *setup) {
     if (status == RR_OK && build) status = find_characters(tagger, &records[RR_SPLIT_TRAIN]);
     for (int split = 0; split < RR_SPLIT_COUNT && status == RR_OK; split++)
         if (split != RR_SPLIT_TRAIN || train) status = fill_set(tagger, setup, split, &records[split]);
+    if (status == RR_OK && build) status = check_labels(setup->config, "words have the tag", &tagger->labels);
+    if (status == RR_OK && build && tagger->config.sentence_label)
+        status = check_labels(setup->config, "sentences have the label", &tagger->sentence.labels);
     if (status == RR_OK && build) status = find_frequent(tagger);
     rr_record_sets_free(records);
     return status;

@@ -80,7 +80,7 @@ rr_status rr_run_step(rr_run *run, bool want_loss, rr_step_report *report) {
     /* Forward and backward of the loss over the global batch's denominator; gradients travel meanwhile. */
     rr_dropout dropout = {.seed = run->settings.run.seed, .step = progress->position.step};
     double denominator = train->loss_scale == RR_LOSS_PER_ROW ? all.sum[SUM_ROWS] : all.sum[SUM_TARGETS];
-    float scale = (float)(1.0 / denominator);
+    float scale = denominator > 0 ? (float)(1.0 / denominator) : 1; /* no target weighs anything: nor do gradients */
     double loss;
     rr_reducer_times times, update_times;
     rr_reducer_begin(run->reducer);
@@ -121,7 +121,7 @@ rr_status rr_run_step(rr_run *run, bool want_loss, rr_step_report *report) {
         local = (rr_control){{[SUM_LOSS] = loss}, {[MAX_EXPOSED] = report->exposed_s}};
         RR_TRY(rr_control_start(run->control, &local));
         RR_TRY(rr_control_wait(run->control, &all));
-        report->loss = all.sum[SUM_LOSS] / report->targets;
+        report->loss = report->targets > 0 ? all.sum[SUM_LOSS] / report->targets : 0;
         report->exposed_s = all.max[MAX_EXPOSED];
     }
     return RR_OK;

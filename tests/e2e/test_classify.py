@@ -170,6 +170,50 @@ class Classify(Case):
         self.assertIn("true \\ predicted", report)
         self.assertIn("majority class", report)
 
+    def test_texts_may_have_several_labels_or_none(self):
+        """What a line has of the words "the", "of" and "is", so that some have nothing; rules and metrics by hand."""
+        words = ("the", "of", "is")
+        rows = [([word for word in words if word in text.lower().split()], text) for _, text in self.examples]
+        text = self.write("several.tsv", "".join(f"{'|'.join(labels)}\t{text}\n" for labels, text in rows))
+        values = {"data__train": text, "data__test": text, "data__split": "null", "task__multi_label": "true",
+                  "task__label_separator": '"|"', "task__pooling": "max", "train__max_steps": 120, "eval__every": 120}
+        for ranks in (1, 3):
+            self.train(f"m{ranks}", ranks, **values)
+        self.assert_same_curve("m1", "m3")
+        metrics = json.loads(run(["eval", self.path("m1"), "--json"], 2).stdout)
+        texts = self.write("texts", "".join(f"{text}\n" for _, text in rows))
+        said = [set(json.loads(line)["labels"]) for line in run(["predict", self.path("m1"), texts]).stdout.splitlines()]
+        gold = [set(labels) for labels, _ in rows]
+
+        def scores(said):
+            f1 = {word: 2 * sum(word in a and word in b for a, b in zip(gold, said)) /
+                  max(1, sum(word in a for a in gold) + sum(word in b for b in said)) for word in words}
+            hits = sum(len(a & b) for a, b in zip(gold, said))
+            return {"accuracy": sum(a == b for a, b in zip(gold, said)) / len(gold), "macro_f1": sum(f1.values()) / 3,
+                    "micro_f1": 2 * hits / sum(len(a) + len(b) for a, b in zip(gold, said))}
+
+        for name, value in scores(said).items():
+            self.assertAlmostEqual(metrics[name], value, places=6)
+        self.assertGreater(metrics["micro_f1"], 0.5)
+        floors = {floor["metric"]: floor["value"] for floor in metrics["floors"]}
+        most = {word for word in words if 2 * sum(word in a for a in gold) > len(gold)}
+        self.assertAlmostEqual(floors["accuracy"], scores([most for _ in gold])["accuracy"], places=6)
+        everything = scores([set(words) for _ in gold])
+        self.assertAlmostEqual(floors["macro_f1"], everything["macro_f1"], places=6)
+        self.assertAlmostEqual(floors["micro_f1"], everything["micro_f1"], places=6)
+        parts = [(sum(word in a for a in gold) + 1) / (len(gold) + 2) for word in words]
+        loss = -sum(math.log(p if word in a else 1 - p) for a in gold for word, p in zip(words, parts)) / len(gold) / 3
+        self.assertAlmostEqual(floors["loss"], loss, places=6)
+        self.assertLess(metrics["loss"], loss)
+
+    def test_a_batch_whose_classes_weigh_nothing_changes_nothing(self):
+        text = self.write("light.tsv", "light\ta b\n" * 7 + "heavy\tc\n")
+        self.train("w", 2, data__train=text, data__split="null", task__class_weights="[1, 0]", train__global_batch_size=1,
+                   train__max_steps=16)
+        losses = self.losses("w")
+        self.assertEqual(sum(loss > 0 for loss in losses), 2)
+        self.assertTrue(all(math.isfinite(loss) for loss in losses))
+
     def refused(self, *words, **values):
         result = self.train("bad", 2, expect=2, **values)
         for word in words:
@@ -188,6 +232,7 @@ class Classify(Case):
         self.refused("data.columns", "[text, label]", data__columns="[1]")
         self.refused("nowhere.tsv", data__train=os.path.join(self.folder, "nowhere.tsv"))
         self.refused("task.class_weights", "must be 3 numbers", task__class_weights="[1, 2]")
+        self.refused("task.class_weights", "must not all be 0", task__class_weights="[0, 0, 0]")
         self.refused("task.class_weights", "multi_label", task__class_weights="[1, 2, 3]", task__multi_label="true")
         self.refused("model.tie_weights", model__tie_weights="true")
         self.refused("data.split", "leaves nothing", data__train=self.write("few.tsv", "a\tx\nb\ty\n"))

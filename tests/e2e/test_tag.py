@@ -187,6 +187,8 @@ class Tag(Case):
         refused("seq.in:", "tokens have 1 tags", data__train=f"[{words}, {short}]", data__format="parallel")
         unseen = self.write("unseen.txt", "the x O\n\nnew x B-NEW\n")
         refused("unseen.txt:3", 'tag "B-NEW"', data__split="null", data__valid=unseen)
+        one = self.write("one.txt", "the O\nred O\n\nthing O\n")
+        refused('words have the tag "O"', "nothing to learn", data__train=one, data__split="null")
         refused("data.split_punctuation", data__split_punctuation="true")
 
     @unittest.skipUnless(os.path.exists(os.path.join(DATA, "snips")), "no real data")
