@@ -20,6 +20,7 @@ static void print(const rr_bench_options *options, size_t ranks, const rr_steps 
     rr_bench_record_number(&record, NULL, "step_ms_min", 1e3 * s->least_s);
     rr_bench_record_number(&record, NULL, "step_ms_mean", 1e3 * s->mean_s); /* what the phases add up to */
     rr_bench_record_number(&record, NULL, "tokens_per_s", s->tokens_per_step / s->median_s);
+    rr_bench_record_number(&record, NULL, "padding_fraction", s->padding); /* that packing leaves out */
     rr_bench_record_number(&record, NULL, "gflops", roof->gflop / s->median_s);
     rr_bench_record_number(&record, NULL, "fma_peak_gflops", roof->peak_gflops);
     rr_bench_record_number(&record, NULL, "peak_fraction", roof->gflop / s->median_s / roof->peak_gflops);

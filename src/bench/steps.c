@@ -29,13 +29,15 @@ static rr_status lowest(rr_comm *comm, double *value) {
 
 /* Times of every step, of the slowest rank. */
 static rr_status take_times(rr_run *run, double *seconds, rr_steps *out) {
-    double communication[2] = {0};
+    double communication[2] = {0}, tokens = 0, padded = 0;
     rr_profile_start();
     for (size_t i = 0; i < out->steps; i++) {
         rr_step_report report;
         RR_TRY(step_once(run, &seconds[i], &report));
         communication[0] += report.exposed_s / (double)out->steps;
         communication[1] += report.hidden_s / (double)out->steps;
+        tokens += report.tokens;
+        padded += report.padded;
     }
     rr_profile_take(out->phases);
     rr_profile_stop();
@@ -44,6 +46,7 @@ static rr_status take_times(rr_run *run, double *seconds, rr_steps *out) {
     RR_TRY(rr_comm_max_doubles(run->comm, communication, 2));
     out->exposed_s = communication[0];
     out->hidden_s = communication[1];
+    out->padding = padded > 0 ? 1 - tokens / padded : 0;
     for (size_t i = 0; i < out->steps; i++) out->mean_s += seconds[i] / (double)out->steps;
     out->median_s = rr_median(seconds, out->steps);
     out->least_s = seconds[0]; /* sorted by it */

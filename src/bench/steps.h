@@ -12,6 +12,7 @@ typedef struct rr_steps {
     double phases[RR_PHASE_COUNT];    /* mean seconds a step, of this rank */
     double peak_gflops, copy_gb_s;    /* of the slowest rank */
     double tokens_per_step;
+    double padding; /* part of each rank's rows padded to its longest that is padding */
     size_t params, global_batch_size, threads;
     const char *cell;
     rr_roofline roofline;

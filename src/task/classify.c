@@ -137,11 +137,10 @@ static rr_status load(rr_task *task, const rr_position *position, size_t begin, 
     rr_examples_load(task, position);
     size_t rows = rr_examples_share(task, begin, end, &examples);
     *count = (rr_loss_count){.rows = (double)rows};
-    for (size_t i = 0; i < rows; i++) {
-        count->tokens += (double)set->texts.lengths[examples[i]];
+    rr_examples_count(set->texts.lengths, examples, rows, count);
+    for (size_t i = 0; i < rows; i++)
         count->targets += c->config.multi_label ? (double)rr_classify_classes(c)
                                                 : (double)rr_classify_weight(c, set->labels[examples[i]]);
-    }
     return RR_OK;
 }
 

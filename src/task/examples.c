@@ -18,6 +18,17 @@ size_t rr_examples_share(const rr_task *task, size_t begin, size_t end, const ui
     return stop > begin ? stop - begin : 0;
 }
 
+void rr_examples_count(const size_t *lengths, const uint32_t *examples, size_t rows, rr_loss_count *count) {
+    size_t longest = 0, total = 0;
+    for (size_t i = 0; i < rows; i++) {
+        size_t length = lengths[examples[i]];
+        longest = length > longest ? length : longest;
+        total += length;
+    }
+    count->tokens += (double)total;
+    count->padded += (double)(rows * longest);
+}
+
 void rr_examples_none(rr_task *task, const rr_hooks *hooks) {
     rr_params_settle_grads(&task->params);
     rr_hooks_ready(hooks, task->params.total);

@@ -17,6 +17,9 @@ void rr_examples_load(rr_task *task, const rr_position *position);
  * than ranks. */
 size_t rr_examples_share(const rr_task *task, size_t begin, size_t end, const uint32_t **examples);
 
+/** Adds the time steps of a share to count->tokens and padded. lengths: of all examples */
+void rr_examples_count(const size_t *lengths, const uint32_t *examples, size_t rows, rr_loss_count *count);
+
 /** For rr_task_ops.train of a share without rows. */
 void rr_examples_none(rr_task *task, const rr_hooks *hooks);
 

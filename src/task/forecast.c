@@ -119,6 +119,7 @@ static rr_status load(rr_task *task, const rr_position *position, size_t begin, 
     double rows = (double)rr_examples_share(task, begin, end, &examples);
     *count = (rr_loss_count){.rows = rows,
                              .tokens = rows * (double)f->steps,
+                             .padded = rows * (double)f->steps,
                              .targets = rows * (double)(f->row_targets * f->config.horizon)};
     return RR_OK;
 }

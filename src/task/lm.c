@@ -167,7 +167,7 @@ static rr_status load(rr_task *task, const rr_position *position, size_t begin, 
         memset(lm->carry, 0, (lm->end - lm->begin) * lm->state_size * sizeof *lm->carry);
     *count = (rr_loss_count){.targets = 0, .rows = (double)(end - begin)};
     for (size_t row = begin; row < end; row++) count->targets += (double)rr_streams_pairs(streams, lm->window, row);
-    count->tokens = count->targets;
+    count->tokens = count->padded = count->targets;
     return RR_OK;
 }
 

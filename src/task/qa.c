@@ -192,7 +192,7 @@ static rr_status load(rr_task *task, const rr_position *position, size_t begin, 
     rr_examples_load(task, position);
     size_t rows = rr_examples_share(task, begin, end, &examples);
     *count = (rr_loss_count){.rows = (double)rows, .targets = (double)rows};
-    for (size_t i = 0; i < rows; i++) count->tokens += (double)qa->lengths[examples[i]];
+    rr_examples_count(qa->lengths, examples, rows, count);
     return RR_OK;
 }
 

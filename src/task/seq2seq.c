@@ -250,10 +250,8 @@ static rr_status load(rr_task *task, const rr_position *position, size_t begin, 
     rr_examples_load(task, position);
     size_t rows = rr_examples_share(task, begin, end, &examples);
     *count = (rr_loss_count){.rows = (double)rows};
-    for (size_t i = 0; i < rows; i++) {
-        count->targets += (double)set->targets.lengths[examples[i]] + 1;
-        count->tokens += (double)s->lengths[examples[i]];
-    }
+    rr_examples_count(s->lengths, examples, rows, count);
+    for (size_t i = 0; i < rows; i++) count->targets += (double)set->targets.lengths[examples[i]] + 1;
     return RR_OK;
 }
 

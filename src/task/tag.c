@@ -192,8 +192,8 @@ static rr_status load(rr_task *task, const rr_position *position, size_t begin, 
     rr_examples_load(task, position);
     size_t rows = rr_examples_share(task, begin, end, &examples);
     *count = (rr_loss_count){.rows = (double)rows};
-    for (size_t i = 0; i < rows; i++) count->targets += (double)texts->lengths[examples[i]];
-    count->tokens = count->targets;
+    rr_examples_count(texts->lengths, examples, rows, count);
+    count->targets = count->tokens;
     return RR_OK;
 }
 

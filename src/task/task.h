@@ -46,6 +46,7 @@ typedef struct rr_loss_count {
     double targets; /* of the loss, summed over ranks before use */
     double rows;
     double tokens; /* time steps that are computed */
+    double padded; /* as many as there would be if all rows of a rank were padded to its longest */
 } rr_loss_count;
 
 /** Where training stands. */

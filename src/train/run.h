@@ -108,6 +108,7 @@ rr_status rr_progress_from_json(const char *text, rr_progress *out);
 typedef struct rr_step_report {
     rr_stop stop; /* not RR_GO_ON: no step was done */
     double lr, grad_norm, targets, tokens;
+    double padded;              /* tokens if all rows of a rank were padded to its longest */
     double exposed_s, hidden_s; /* communication */
     double loss;                /* mean over the targets of the global batch; set only if want_loss */
 } rr_step_report;

@@ -10,7 +10,7 @@
 #include "train/run.h"
 #include "train/signals.h"
 
-enum { SUM_TARGETS, SUM_ROWS, SUM_TOKENS, SUM_LOSS = 0 };
+enum { SUM_TARGETS, SUM_ROWS, SUM_TOKENS, SUM_PADDED, SUM_LOSS = 0 };
 enum { MAX_STOP, MAX_EXPOSED = 0 };
 
 /* What this rank asks for. Clocks differ between ranks: that of rank 0 counts. */
@@ -67,6 +67,7 @@ rr_status rr_run_step(rr_run *run, bool want_loss, rr_step_report *report) {
     local.sum[SUM_TARGETS] = mine.targets;
     local.sum[SUM_ROWS] = mine.rows;
     local.sum[SUM_TOKENS] = mine.tokens;
+    local.sum[SUM_PADDED] = mine.padded;
     local.max[MAX_STOP] = (double)wanted_stop(run);
     rr_profile_enter(RR_PHASE_WAIT);
     RR_TRY(rr_control_start(run->control, &local));
@@ -115,6 +116,7 @@ rr_status rr_run_step(rr_run *run, bool want_loss, rr_step_report *report) {
     }
     report->targets = all.sum[SUM_TARGETS];
     report->tokens = all.sum[SUM_TOKENS];
+    report->padded = all.sum[SUM_PADDED];
     report->exposed_s = times.exposed + update_times.exposed;
     report->hidden_s = times.hidden + update_times.hidden;
     if (want_loss) {

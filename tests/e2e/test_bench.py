@@ -4,6 +4,7 @@ import glob
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import unittest
@@ -81,9 +82,20 @@ class Bench(Case):
             self.assertEqual(run(["info", path]).returncode, 0, path)
 
     def test_every_task_has_a_step_to_measure(self):
-        for task in ("classify", "tag", "seq2seq", "qa", "forecast"):
-            (record,) = self.bench("step", config(task), *SMALL, ranks=2)
+        tasks = set(re.findall(r"^## (\w+):", open(os.path.join(SOURCE, "docs", "tasks.md"), encoding="utf-8").read(), re.M))
+        self.assertEqual(tasks, {"lm", "classify", "tag", "seq2seq", "qa", "forecast"})
+        for task in sorted(tasks):
+            (record,) = self.bench("step", config("lstm-200" if task == "lm" else task), *SMALL, ranks=2)
             self.assertGreater(record["gflops"], 0, task)
+            if task in ("lm", "forecast"):
+                self.assertEqual(record["padding_fraction"], 0)
+            else:  # lengths are spread evenly over [1/4, 1] of the longest, and those of a batch are near each other
+                self.assertGreater(record["padding_fraction"], 0, task)
+                self.assertLess(record["padding_fraction"], 0.375, task)
+
+    def test_one_row_has_no_padding(self):
+        (record,) = self.bench("step", config("classify"), *SMALL, "--set", "train.global_batch_size=1")
+        self.assertEqual(record["padding_fraction"], 0)
 
     def test_wrong_usage_ends_with_2(self):
         for arguments, words in ((["stepp", config("lstm-200")], "step"), (["step"], "CONFIG"), ([], "argument")):
