@@ -4,8 +4,8 @@
 
 enum { DAY = 86400, HOUR = 3600, MINUTE = 60, WEEK = 7 };
 
-static const char *const month_names[12] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+const char *const rr_month_names[12] = {"January", "February", "March",     "April",   "May",      "June",
+                                        "July",    "August",   "September", "October", "November", "December"};
 
 static bool leap(int64_t year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
 
@@ -44,6 +44,14 @@ rr_date_parts rr_date_split(int64_t time) {
     return parts;
 }
 
+bool rr_date_join(const rr_date_parts *p, int64_t *time) {
+    if (p->year < 1 || p->month < 1 || p->month > 12 || p->day < 1 || p->day > days_of_month(p->year, p->month))
+        return false;
+    if (p->hour > 23 || p->minute > 59 || p->second > 59) return false;
+    *time = days_of(p->year, p->month, p->day) * DAY + p->hour * HOUR + p->minute * MINUTE + p->second;
+    return true;
+}
+
 /* A text that is read from its beginning; failed once something else stood there. */
 typedef struct reader {
     const char *at, *end;
@@ -68,74 +76,144 @@ static void pass(reader *in, char wanted) {
 }
 
 /* "Jul 1 2016", or "Jul 1, 2016" */
-static void named_day(reader *in, int *year, int *month, int *day) {
+static void named_day(reader *in, rr_date_parts *p) {
     for (int m = 0; m < 12 && in->end - in->at >= 3; m++)
-        if (memcmp(in->at, month_names[m], 3) == 0) *month = m + 1;
-    if (*month == 0) {
+        if (memcmp(in->at, rr_month_names[m], 3) == 0) p->month = m + 1;
+    if (p->month == 0) {
         in->failed = true;
         return;
     }
     in->at += 3;
     pass(in, ' ');
-    *day = digits(in, 1, 2);
+    p->day = digits(in, 1, 2);
     if (next_is(in, ',')) in->at++;
     pass(in, ' ');
-    *year = digits(in, 4, 4);
+    p->year = digits(in, 4, 4);
 }
 
-static void numbered_day(reader *in, rr_date_kind *kind, int *year, int *month, int *day) {
-    *year = digits(in, 4, 4);
+/* "1.7.2016" or "01.07.2016" */
+static void dotted_day(reader *in, rr_date_parts *p) {
+    p->day = digits(in, 1, 2);
+    pass(in, '.');
+    p->month = digits(in, 1, 2);
+    pass(in, '.');
+    p->year = digits(in, 4, 4);
+}
+
+static void numbered_day(reader *in, rr_date_kind *kind, rr_date_parts *p) {
+    p->year = digits(in, 4, 4);
     *kind = next_is(in, '/') ? RR_DATE_SLASH : RR_DATE_ISO;
     char between = *kind == RR_DATE_SLASH ? '/' : '-';
     pass(in, between);
-    *month = digits(in, *kind == RR_DATE_SLASH ? 1 : 2, 2);
+    p->month = digits(in, *kind == RR_DATE_SLASH ? 1 : 2, 2);
+    if (*kind == RR_DATE_ISO && in->at == in->end) {
+        *kind = RR_DATE_MONTH;
+        p->day = 1;
+        return;
+    }
     pass(in, between);
-    *day = digits(in, *kind == RR_DATE_SLASH ? 1 : 2, 2);
+    p->day = digits(in, *kind == RR_DATE_SLASH ? 1 : 2, 2);
 }
 
-static int64_t time_of_day(reader *in, rr_date_style *style) {
-    if (in->at == in->end) return 0;
+/* "Z", "+01:00" or "+0100" */
+static void zone(reader *in, rr_date_style *style) {
+    if (next_is(in, 'Z')) {
+        style->zone = *in->at++;
+        return;
+    }
+    int sign = next_is(in, '-') ? -1 : 1;
+    in->at++;
+    int hours = digits(in, 2, 2);
+    if (next_is(in, ':')) in->at++;
+    style->zone = '+';
+    style->offset = sign * (60 * hours + digits(in, 2, 2));
+}
+
+static void time_of_day(reader *in, rr_date_style *style, rr_date_parts *p) {
+    if (in->at == in->end) return;
     style->before_time = next_is(in, 'T') ? 'T' : ' ';
     pass(in, style->before_time);
-    int hour = digits(in, 1, 2), second = 0;
+    p->hour = digits(in, 1, 2);
     pass(in, ':');
-    int minute = digits(in, 2, 2);
+    p->minute = digits(in, 2, 2);
     style->seconds = next_is(in, ':');
     if (style->seconds) {
         in->at++;
-        second = digits(in, 2, 2);
+        p->second = digits(in, 2, 2);
+        if (next_is(in, '.')) /* parts of a second are none of ours */
+            for (in->at++; next_is(in, '0'); in->at++) style->fraction++;
     }
-    if (hour > 23 || minute > 59 || second > 59) in->failed = true;
-    return hour * HOUR + minute * MINUTE + second;
+    if (in->at < in->end && strchr("Z+-", *in->at) != NULL) zone(in, style);
+}
+
+/* Whether a number of one or two digits and a dot come first. */
+static bool is_dotted(const char *text, size_t length) {
+    return length > 2 && (text[1] == '.' || (text[2] == '.' && text[1] >= '0' && text[1] <= '9'));
 }
 
 bool rr_date_parse(const char *text, size_t length, rr_date_style *style, int64_t *time) {
     reader in = {text, text + length, false};
     rr_date_style found = {.kind = RR_DATE_NAME};
-    int year = 0, month = 0, day = 0;
-    if (length > 0 && text[0] >= '0' && text[0] <= '9')
-        numbered_day(&in, &found.kind, &year, &month, &day);
-    else
-        named_day(&in, &year, &month, &day);
-    if (in.failed || year < 1 || month < 1 || month > 12 || day < 1 || day > days_of_month(year, month)) return false;
-    int64_t of_day = time_of_day(&in, &found);
-    if (in.failed || in.at != in.end) return false;
+    rr_date_parts parts = {.year = 0};
+    if (length == 0 || text[0] < '0' || text[0] > '9') {
+        named_day(&in, &parts);
+    } else if (is_dotted(text, length)) {
+        found.kind = RR_DATE_DOT;
+        dotted_day(&in, &parts);
+    } else {
+        numbered_day(&in, &found.kind, &parts);
+    }
+    if (in.failed) return false;
+    time_of_day(&in, &found, &parts);
+    if (in.failed || in.at != in.end || !rr_date_join(&parts, time)) return false;
+    *time -= found.offset * MINUTE;
     *style = found;
-    *time = days_of(year, month, day) * DAY + of_day;
     return true;
 }
 
+bool rr_date_read(const char *format, const char *text, size_t length, rr_date_style *style, int64_t *time) {
+    if (format == NULL) return rr_date_parse(text, length, style, time);
+    if (!rr_date_parse_as(format, text, length, time)) return false;
+    *style = (rr_date_style){.format = format};
+    return true;
+}
+
+static void write_day(rr_date_kind kind, const rr_date_parts *p, rr_buffer *out) {
+    long long year = (long long)p->year;
+    switch (kind) {
+    case RR_DATE_ISO:
+        rr_buffer_printf(out, "%04lld-%02d-%02d", year, p->month, p->day);
+        break;
+    case RR_DATE_MONTH:
+        rr_buffer_printf(out, "%04lld-%02d", year, p->month);
+        break;
+    case RR_DATE_SLASH:
+        rr_buffer_printf(out, "%04lld/%02d/%02d", year, p->month, p->day);
+        break;
+    case RR_DATE_DOT:
+        rr_buffer_printf(out, "%02d.%02d.%04lld", p->day, p->month, year);
+        break;
+    case RR_DATE_NAME:
+        rr_buffer_printf(out, "%.3s %d %lld", rr_month_names[p->month - 1], p->day, year);
+        break;
+    }
+}
+
 void rr_date_write(const rr_date_style *style, int64_t time, rr_buffer *out) {
-    rr_date_parts p = rr_date_split(time);
-    if (style->kind == RR_DATE_NAME)
-        rr_buffer_printf(out, "%s %d %lld", month_names[p.month - 1], p.day, (long long)p.year);
-    else if (style->kind == RR_DATE_SLASH)
-        rr_buffer_printf(out, "%04lld/%02d/%02d", (long long)p.year, p.month, p.day);
-    else
-        rr_buffer_printf(out, "%04lld-%02d-%02d", (long long)p.year, p.month, p.day);
+    if (style->format != NULL) {
+        rr_date_write_as(style->format, time, out);
+        return;
+    }
+    rr_date_parts p = rr_date_split(time + style->offset * MINUTE);
+    write_day(style->kind, &p, out);
     if (style->before_time == 0) return;
     rr_buffer_printf(out, "%c%02d:%02d", style->before_time, p.hour, p.minute);
     if (style->seconds) rr_buffer_printf(out, ":%02d", p.second);
+    if (style->fraction > 0) rr_buffer_printf(out, ".%0*d", style->fraction, 0);
+    int minutes = style->offset < 0 ? -style->offset : style->offset;
+    if (style->zone == 'Z') rr_buffer_puts(out, "Z");
+    if (style->zone == '+')
+        rr_buffer_printf(out, "%c%02d:%02d", style->offset < 0 ? '-' : '+', minutes / 60, minutes % 60);
 }
 
 int64_t rr_date_add(int64_t time, rr_date_step step, int64_t count) {

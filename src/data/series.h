@@ -9,12 +9,16 @@
 typedef struct rr_series_wish {
     const char *date_column; /* NULL: one named date, time, timestamp or the like; else the first, if dates stand there;
                                 else there are no dates, and rows follow each other evenly */
+    const char *date_format; /* of rr_date_parse_as; NULL: any that rr_date_parse knows */
     const char *series_column;  /* which tells series apart; NULL: all rows are one series */
     const char *const *columns; /* [column_count] of numbers, in this order */
     size_t column_count;        /* 0: all others that have a name and begin with a number */
     char delimiter;             /* 0: a comma */
+    bool decimal_comma;         /* 3,14 is a number, and not 3.14 */
     bool header;                /* the first line names the columns; else they are "1", "2", ... */
     rr_on_error on_error;       /* of rows that are not read, and of numbers that are missing */
+    bool sort; /* rows of a series are put in order of time, and of those of the same time the first stays;
+                  else dates that do not grow are an error */
 } rr_series_wish;
 
 /** Strings that belong to a table. */
@@ -40,6 +44,7 @@ typedef struct rr_series {
     size_t count, capacity;
     size_t *begin;           /* [series.count + 1] first row of each series */
     size_t missing, skipped; /* numbers that are missing; rows that were left out */
+    size_t disordered;       /* rows whose date lay before that of the row above, until they were sorted */
     rr_buffer first_bad;     /* what was wrong with the first of them: `file:line: ...` */
 } rr_series;
 
@@ -52,8 +57,9 @@ typedef struct rr_series_steps {
 
 /**
  * Reads files one after the other. Empty, NaN, NA, null and the like are missing numbers.
- * @return RR_ERR_INPUT `file:line: ...`: a column that is not there; dates that do not grow within a series; and, with
- * RR_ON_ERROR_STOP, a row with too few columns, a date or number that is none, or is missing. RR_ERR_NOMEM
+ * @return RR_ERR_INPUT `file:line: ...`: a column that is not there; a first line without names; dates that do not grow
+ * within a series, without `sort`; and, with RR_ON_ERROR_STOP, a row with too few columns, a date or number that is
+ * none, or is missing. RR_ERR_NOMEM
  */
 rr_status rr_series_read(const rr_series_wish *wish, const char *const *paths, size_t path_count, rr_series *out);
 

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "data/csv.h"
 #include "data/series.h"
+#include "data/series_order.h"
 #include "data/tokenize.h"
 
 enum { NUMBER = 64 }; /* bytes of a number, at most */
@@ -54,27 +55,33 @@ static bool is_missing(rr_csv_field field) {
     return false;
 }
 
-static bool parse_number(rr_csv_field field, double *out) {
+static bool parse_number(rr_csv_field field, bool decimal_comma, double *out) {
     char text[NUMBER], *end;
-    if (field.length == 0 || field.length >= sizeof text || strchr("+-.0123456789", field.bytes[0]) == NULL)
+    if (field.length == 0 || field.length >= sizeof text || strchr("+-.,0123456789", field.bytes[0]) == NULL)
         return false;
     memcpy(text, field.bytes, field.length);
     text[field.length] = 0;
+    if (decimal_comma) {
+        char *comma = strchr(text, ',');
+        if (strchr(text, '.') != NULL) return false;
+        if (comma != NULL) *comma = '.';
+    }
     if (strpbrk(text, "xXpP") != NULL) return false; /* hexadecimal */
     *out = strtod(text, &end);
     return *end == 0 && isfinite(*out);
 }
 
-static bool is_date(rr_csv_field field) {
+static bool is_date(const rr_series_wish *wish, rr_csv_field field) {
     rr_date_style style;
     int64_t time;
-    return rr_date_parse(field.bytes, field.length, &style, &time);
+    return rr_date_read(wish->date_format, field.bytes, field.length, &style, &time);
 }
 
 /* The columns of a file: their names, and what stands in each first. */
 typedef struct layout {
     rr_series_names names;
     bool *numbers, *dates; /* [names.count] */
+    bool commas;           /* somewhere stands a number with a decimal comma, where others are wanted */
 } layout;
 
 static void free_layout(layout *l) {
@@ -101,8 +108,21 @@ static rr_status add_names(layout *l, const rr_csv *csv, bool header) {
     return RR_OK;
 }
 
+/* A line of numbers and dates is no line of names. */
+static rr_status check_header(const rr_series_wish *wish, const rr_csv *csv) {
+    double number;
+    for (size_t i = 0; i < csv->count; i++) {
+        rr_csv_field field = trimmed(csv->fields[i]);
+        if (!parse_number(field, wish->decimal_comma, &number) && !is_date(wish, field)) return RR_OK;
+    }
+    return rr_fail(RR_ERR_INPUT,
+                   "%s:%llu: the first line holds numbers, no names of columns; data.header: false says that there are "
+                   "none (columns are then 1, 2, ...)",
+                   csv->name, (unsigned long long)csv->record_line);
+}
+
 /* Reads until something stands in every column. Bad rows are told when they are read. */
-static rr_status look_at_rows(rr_csv *csv, layout *l) {
+static rr_status look_at_rows(const rr_series_wish *wish, rr_csv *csv, layout *l) {
     bool more = true, *seen = calloc(l->names.count + 1, sizeof *seen);
     rr_status status = seen != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for %zu columns", l->names.count);
     for (size_t left = l->names.count; status == RR_OK && more && left > 0; status = rr_csv_next(csv, &more)) {
@@ -112,8 +132,9 @@ static rr_status look_at_rows(rr_csv *csv, layout *l) {
             if (seen[i] || is_missing(field)) continue;
             seen[i] = true;
             left--;
-            l->numbers[i] = parse_number(field, &number);
-            l->dates[i] = is_date(field);
+            l->numbers[i] = parse_number(field, wish->decimal_comma, &number);
+            l->dates[i] = is_date(wish, field);
+            l->commas |= !l->numbers[i] && parse_number(field, !wish->decimal_comma, &number);
         }
     }
     free(seen);
@@ -123,6 +144,7 @@ static rr_status look_at_rows(rr_csv *csv, layout *l) {
 static rr_status look(const rr_series_wish *wish, rr_csv *csv, layout *l) {
     bool more;
     RR_TRY(rr_csv_next(csv, &more));
+    if (more && wish->header) RR_TRY(check_header(wish, csv));
     if (more) RR_TRY(add_names(l, csv, wish->header));
     l->numbers = calloc(l->names.count + 1, sizeof *l->numbers);
     l->dates = calloc(l->names.count + 1, sizeof *l->dates);
@@ -130,7 +152,7 @@ static rr_status look(const rr_series_wish *wish, rr_csv *csv, layout *l) {
         return rr_fail(RR_ERR_NOMEM, "no memory for %zu columns", l->names.count);
     rr_status status = more && wish->header ? rr_csv_next(csv, &more) : RR_OK;
     if (status == RR_OK && !more) return rr_fail(RR_ERR_INPUT, "%s: holds no rows", csv->name);
-    return status == RR_OK ? look_at_rows(csv, l) : status;
+    return status == RR_OK ? look_at_rows(wish, csv, l) : status;
 }
 
 static rr_status not_there(const reader *r, const layout *l, const char *name) {
@@ -148,14 +170,35 @@ static rr_status find_column(const reader *r, const layout *l, const char *name,
 }
 
 static rr_status find_date(reader *r, const layout *l) {
-    static const char *const words[] = {"date", "datetime", "time", "timestamp", "day", "month", "ds"};
+    static const char *const words[] = {"date", "datetime", "timestamp", "ds", "time", "day", "month"};
+    enum { DATES_ALONE = 4 }; /* words that nothing else is called by */
     if (r->wish->date_column != NULL) return find_column(r, l, r->wish->date_column, &r->date);
     r->date = l->names.count;
     for (size_t w = sizeof words / sizeof *words; w-- > 0;)
-        for (size_t i = 0; i < l->names.count; i++)
-            if (strcasecmp(l->names.items[i], words[w]) == 0 && !l->numbers[i]) r->date = i;
+        for (size_t i = 0; i < l->names.count; i++) {
+            if (strcasecmp(l->names.items[i], words[w]) != 0) continue;
+            if (!l->numbers[i] || r->wish->date_format != NULL)
+                r->date = i;
+            else if (w < DATES_ALONE && r->wish->column_count == 0)
+                return rr_fail(RR_ERR_INPUT,
+                               "%s:1: column %s holds numbers; task.date_format says how they are dates (%%Y%%m%%d, or "
+                               "%%s for seconds since 1970), or task.inputs which columns are meant",
+                               r->csv.name, l->names.items[i]);
+        }
     if (r->date == l->names.count && l->dates[0]) r->date = 0;
     return RR_OK;
+}
+
+/* What may be the matter. */
+static rr_status no_numbers(const reader *r, const layout *l) {
+    const char *others = l->names.count == 1 ? strpbrk(l->names.items[0], ";\t|,") : NULL;
+    if (others != NULL)
+        return rr_fail(RR_ERR_INPUT, "%s:1: no column holds numbers; is data.delimiter %s%.*s?", r->csv.name,
+                       *others == '\t' ? "a tab" : "", *others == '\t' ? 0 : 1, others);
+    return rr_fail(RR_ERR_INPUT, "%s:1: no column holds numbers%s", r->csv.name,
+                   !l->commas               ? ""
+                   : r->wish->decimal_comma ? "; is task.decimal point?"
+                                            : "; is task.decimal comma?");
 }
 
 static rr_status choose_columns(reader *r, const layout *l) {
@@ -166,8 +209,7 @@ static rr_status choose_columns(reader *r, const layout *l) {
     for (size_t i = 0; i < l->names.count && r->wish->column_count == 0; i++)
         if (l->numbers[i] && i != r->date && i != r->series && l->names.items[i][0] != 0)
             RR_TRY(rr_series_add_name(columns, l->names.items[i], strlen(l->names.items[i]), &index));
-    if (columns->count == 0) return rr_fail(RR_ERR_INPUT, "%s:1: no column holds numbers", r->csv.name);
-    return RR_OK;
+    return columns->count > 0 ? RR_OK : no_numbers(r, l);
 }
 
 static rr_status copy_name(const rr_series_names *names, size_t index, char **out) {
@@ -231,7 +273,7 @@ static rr_status read_numbers(const reader *r, double *values) {
     const rr_csv *csv = &r->csv;
     for (size_t i = 0; i < r->out->columns.count; i++) {
         rr_csv_field field = trimmed(csv->fields[r->columns[i]]);
-        if (!is_missing(field) && parse_number(field, &values[i])) continue;
+        if (!is_missing(field) && parse_number(field, r->wish->decimal_comma, &values[i])) continue;
         values[i] = NAN;
         int shown = field.length < 40 ? (int)field.length : 40;
         RR_TRY(is_missing(field)
@@ -254,11 +296,12 @@ static rr_status read_row(const reader *r) {
                    (unsigned long long)csv->record_line, csv->count, r->width);
     if (r->date < r->width) {
         rr_csv_field date = trimmed(csv->fields[r->date]);
-        if (!rr_date_parse(date.bytes, date.length, &style, &row.time))
-            return bad(out, r->wish->on_error, &out->skipped,
-                       "%s:%llu: column %s: \"%.*s\" is no date; allowed: " RR_DATE_FORMATS, csv->name,
-                       (unsigned long long)csv->record_line, out->date_name, (int)(date.length < 40 ? date.length : 40),
-                       date.bytes);
+        if (!rr_date_read(r->wish->date_format, date.bytes, date.length, &style, &row.time))
+            return bad(out, r->wish->on_error, &out->skipped, "%s:%llu: column %s: \"%.*s\" is no date; allowed: %s",
+                       csv->name, (unsigned long long)csv->record_line, out->date_name,
+                       (int)(date.length < 40 ? date.length : 40), date.bytes,
+                       r->wish->date_format != NULL ? r->wish->date_format
+                                                    : RR_DATE_FORMATS "; others by task.date_format");
     }
     RR_TRY(reserve_row(out));
     RR_TRY(series_of(r, &row.series));
@@ -339,30 +382,14 @@ static rr_status group(rr_series *out) {
     return RR_OK;
 }
 
-/* Dates grow; without dates rows are numbered. */
-static rr_status check_order(rr_series *out) {
-    for (size_t s = 0; s < out->series.count; s++) {
-        for (size_t i = out->begin[s]; i < out->begin[s + 1]; i++) {
-            rr_series_row *row = &out->rows[i];
-            if (out->date_name == NULL) row->time = (int64_t)(i - out->begin[s]);
-            if (i == out->begin[s] || row->time > row[-1].time) continue;
-            return rr_fail(RR_ERR_INPUT, "%s:%llu: the date %s at line %llu%s%s; dates must grow within a series",
-                           out->files.items[row->file], (unsigned long long)row->line,
-                           row->time == row[-1].time ? "is that of the row" : "lies before that of the row",
-                           (unsigned long long)row[-1].line, out->series.count > 1 ? " of series " : "",
-                           out->series.count > 1 ? out->series.items[s] : "");
-        }
-    }
-    return RR_OK;
-}
-
 static rr_status finish(const rr_series_wish *wish, rr_series *out) {
     if (out->count == 0)
         return rr_fail(RR_ERR_INPUT, "%s: holds no rows%s%s", out->files.items[0],
                        out->first_bad.length > 0 ? " that can be read; the first that cannot: " : "",
                        rr_buffer_text(&out->first_bad));
     RR_TRY(group(out));
-    if (out->series.count > 1 || wish->series_column == NULL || out->series.items[0][0] != 0) return check_order(out);
+    if (out->series.count > 1 || wish->series_column == NULL || out->series.items[0][0] != 0)
+        return rr_series_put_in_order(wish->sort, out);
     return rr_fail(RR_ERR_INPUT, "%s: column %s is empty", out->files.items[0], wish->series_column);
 }
 

@@ -6,6 +6,7 @@
 #define OWN(field) RR_VARIANT_FIELD(rr_task_config, rr_forecast_config, field)
 
 static const char *const norms[] = {"none", "last", "mean_std", NULL};
+static const char *const decimals[] = {"point", "comma", NULL};
 static const char *const heads[] = {"point", "gaussian", "quantile", NULL};
 static const char *const losses[] = {"mse", "mae", NULL};
 
@@ -48,6 +49,20 @@ const rr_key rr_forecast_keys[] = {
      .help =
          "column of dates (" RR_DATE_FORMATS "); null: one named date, time, timestamp or the like, or the first if "
          "dates stand there; without one rows follow each other evenly"},
+    {.name = "date_format",
+     .type = RR_KEY_STRING,
+     .offset = OWN(date_format),
+     .preset = "null",
+     .word = "null",
+     .help =
+         "how dates are written, if otherwise: %d/%m/%Y %H:%M and the like, of %Y %y %m %b %B %d %H %I %p %M %S, %s "
+         "(seconds since 1970), %F, %T; null: as date_column says"},
+    {.name = "decimal",
+     .type = RR_KEY_ENUM,
+     .offset = OWN(decimal),
+     .preset = "point",
+     .choices = decimals,
+     .help = "what stands before the decimals of a number: 3.14 or 3,14 (data.delimiter is mostly ; then)"},
     {.name = "series_column",
      .type = RR_KEY_STRING,
      .offset = OWN(series_column),
@@ -212,6 +227,11 @@ rr_status rr_forecast_check(const rr_task_setup *setup, const rr_forecast_config
         return rr_config_fail(setup->config, "data.columns",
                               "is not of forecasts: task.inputs and task.targets name "
                               "columns");
+    const char *wrong = config->date_format != NULL ? rr_date_format_error(config->date_format) : NULL;
+    if (wrong != NULL)
+        return rr_config_fail(setup->config, "task.date_format", "\"%s\": %s", config->date_format, wrong);
+    if (config->decimal == 1 && (setup->data->delimiter == NULL || setup->data->delimiter[0] == ','))
+        return rr_config_fail(setup->config, "task.decimal", "comma wants another data.delimiter (\";\")");
     if (config->window % config->segment != 0)
         return rr_config_fail(setup->config, "task.segment", "must divide task.window (%zu), got %zu", config->window,
                               config->segment);

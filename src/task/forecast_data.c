@@ -13,12 +13,15 @@ static const char *const split_keys[RR_SPLIT_COUNT] = {"data.train", "data.valid
 
 rr_series_wish rr_forecast_wish(const rr_forecaster *f, const rr_data_config *data) {
     return (rr_series_wish){.date_column = f->config.date_column,
+                            .date_format = f->config.date_format,
                             .series_column = f->config.series_column,
                             .columns = (const char *const *)f->scale.columns.items,
                             .column_count = f->scale.columns.count,
                             .delimiter = data->delimiter != NULL ? data->delimiter[0] : ',',
+                            .decimal_comma = f->config.decimal == 1,
                             .header = data->header,
-                            .on_error = (rr_on_error)data->on_error};
+                            .on_error = (rr_on_error)data->on_error,
+                            .sort = data->on_error == RR_ON_ERROR_SKIP};
 }
 
 /* Without a scale yet: the columns that the configuration names, inputs first. */

@@ -25,6 +25,9 @@ static void put_table(const rr_forecast_table *table, const char *split, rr_buff
         rr_series_place(series, steps.first, out);
         rr_buffer_puts(out, "\n");
     }
+    if (series->disordered > 0)
+        rr_buffer_printf(out, "%s: the dates of %zu rows lay before those of the rows above; rows were sorted\n", split,
+                         series->disordered);
     if (series->missing + series->skipped > 0)
         rr_buffer_printf(out, "%s: %zu numbers are missing, %zu rows left out; the first: %s\n", split, series->missing,
                          series->skipped, rr_buffer_text(&series->first_bad));

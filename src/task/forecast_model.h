@@ -15,7 +15,8 @@ typedef enum rr_window_norm { RR_WINDOW_NONE, RR_WINDOW_LAST, RR_WINDOW_MEAN_STD
 
 /** Keys of the task. */
 typedef struct rr_forecast_config {
-    const char *date_column, *series_column; /* NULL: see rr_series_wish */
+    const char *date_column, *date_format, *series_column; /* NULL: see rr_series_wish */
+    int decimal;                                           /* 1: a comma */
     rr_paths inputs, targets, time_features;
     size_t window, horizon, segment;
     int transform;        /* rr_series_transform */

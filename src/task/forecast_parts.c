@@ -4,6 +4,7 @@
  */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "task/forecast_model.h"
 
@@ -32,13 +33,11 @@ static rr_status by_dates(const rr_forecaster *f, const rr_task_setup *setup, co
     for (size_t i = 0; i < dates->count; i++) {
         rr_date_style style;
         int64_t time;
-        rr_buffer text = {0};
-        rr_buffer_puts(&text, dates->items[i]);
-        bool good = rr_date_parse(rr_buffer_text(&text), text.length, &style, &time);
-        rr_buffer_free(&text);
-        if (!good)
-            return rr_config_fail(setup->config, "task.split_dates", "\"%s\" is no date; allowed: " RR_DATE_FORMATS,
-                                  dates->items[i]);
+        const char *format = f->config.date_format, *date = dates->items[i];
+        if (!rr_date_parse(date, strlen(date), &style, &time) &&
+            (format == NULL || !rr_date_parse_as(format, date, strlen(date), &time)))
+            return rr_config_fail(setup->config, "task.split_dates", "\"%s\" is no date; allowed: %s%s%s", date,
+                                  format != NULL ? format : "", format != NULL ? ", " : "", RR_DATE_FORMATS);
         while (row < series->begin[s + 1] && series->rows[row].time < time) row++;
         ends[i] = row;
     }

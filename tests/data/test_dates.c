@@ -54,6 +54,50 @@ static void every_format_is_read_and_written_alike(void **state) {
     assert_int_equal(parse("2016-07-01 00:00:00"), 1467331200);
     assert_int_equal(parse("2016-07-01T01:30"), 1467331200 + 5400);
     assert_int_equal(parse("2000-02-29"), 951782400);
+    assert_int_equal(parse("2016-07"), 1467331200);
+    assert_int_equal(parse("01.07.2016 02:00"), 1467331200 + 7200);
+    assert_int_equal(parse("2016-07-01T00:00:00Z"), 1467331200);
+    assert_int_equal(parse("2016-07-01 00:00:00.000+05:30"), 1467331200 - 19800);
+    assert_int_equal(parse("2016-06-30T22:00-02:00"), 1467331200);
+}
+
+static void formats_of_strptime_are_read_and_written_alike(void **state) {
+    (void)state;
+    static const struct {
+        const char *format, *text;
+        int64_t time;
+    } cases[] = {{"%d/%m/%Y", "13/07/2016", 1468368000},
+                 {"%m/%d/%y %H:%M", "07/13/16 01:02", 1468368000 + 3720},
+                 {"%m/%d/%Y %I:%M %p", "07/13/2016 12:30 AM", 1468368000 + 1800},
+                 {"%m/%d/%Y %I:%M %p", "07/13/2016 12:30 PM", 1468368000 + 45000},
+                 {"%d. %B %Y", "13. July 2016", 1468368000},
+                 {"%d-%b-%Y", "13-Jul-2016", 1468368000},
+                 {"%Y%m%d%H%M%S", "20160713000001", 1468368001},
+                 {"%FT%T", "2016-07-13T00:00:05", 1468368005},
+                 {"%Y", "2016", 1451606400},
+                 {"100%% %Y", "100% 1970", 0},
+                 {"%s", "-12", -12},
+                 {"%d.%m.%y", "31.12.69", -86400}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t time = 7;
+        rr_buffer again = {0};
+        assert_null(rr_date_format_error(cases[i].format));
+        assert_true(rr_date_parse_as(cases[i].format, cases[i].text, strlen(cases[i].text), &time));
+        assert_int_equal(time, cases[i].time);
+        rr_date_write_as(cases[i].format, time, &again);
+        assert_string_equal(rr_buffer_text(&again), cases[i].text);
+        rr_buffer_free(&again);
+    }
+    static const char *const bad[][2] = {{"%d/%m/%Y", "07/13/2016"}, {"%d/%m/%Y", "1/1/2016 "},
+                                         {"%d/%m/%Y", "1/1/"},       {"%I %Y", "13 2016"},
+                                         {"%B %Y", "Foo 2016"},      {"%s", "x"},
+                                         {"%p %Y", "XM 2016"},       {"%Y", ""}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        int64_t time;
+        assert_false(rr_date_parse_as(bad[i][0], bad[i][1], strlen(bad[i][1]), &time));
+    }
+    static const char *const formats[] = {"%d.%m.", "%Q %Y", "%Y%", ""};
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) assert_non_null(rr_date_format_error(formats[i]));
 }
 
 static void what_is_no_date_is_refused(void **state) {
@@ -72,7 +116,15 @@ static void what_is_no_date_is_refused(void **state) {
                                       "12.5",
                                       "2016-07-00",
                                       "0000-01-01",
-                                      "Jan 1"};
+                                      "Jan 1",
+                                      "2016-7",
+                                      "2016-07 00:00",
+                                      "01.07.16",
+                                      "31.02.2016",
+                                      "1.",
+                                      "2016-07-01 00:00:00.5",
+                                      "2016-07-01 00:00+1",
+                                      "2016-07-01Z"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         rr_date_style style;
         int64_t time;
@@ -94,6 +146,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(days_are_those_of_the_system),
         cmocka_unit_test(every_format_is_read_and_written_alike),
+        cmocka_unit_test(formats_of_strptime_are_read_and_written_alike),
         cmocka_unit_test(what_is_no_date_is_refused),
         cmocka_unit_test(months_end_where_the_calendar_says),
     };

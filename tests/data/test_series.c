@@ -60,6 +60,53 @@ static void without_dates_rows_are_numbered(void **state) {
     rr_series_free(&s);
 }
 
+static void numbers_may_have_commas(void **state) {
+    (void)state;
+    rr_series s;
+    const rr_series_wish wish = {.header = true, .delimiter = ';', .decimal_comma = true};
+    read_text(&wish, "date;x\n01.02.2000;3,25\n02.02.2000;-,5\n03.02.2000;1e1\n", &s);
+    assert_true(s.values[0] == 3.25 && s.values[1] == -0.5 && s.values[2] == 10);
+    rr_series_free(&s);
+    refuse(&wish, "x\n1,5\n1.5\n", "a.csv:3: column x: \"1.5\" is no number");
+    refuse(&wish, "x\n1,5\n1,5,0\n", "a.csv:3: column x: \"1,5,0\" is no number");
+    refuse(&wish, "date;x\n2000-01-01;1.5\n", "a.csv:1: no column holds numbers; is task.decimal point?");
+    refuse(&(rr_series_wish){.header = true, .delimiter = ';'}, "date;x\n2000-01-01;1,5\n", "is task.decimal comma?");
+    refuse(&plain, "date;x\n2000-01-01;1\n", "a.csv:1: no column holds numbers; is data.delimiter ;?");
+}
+
+static void numbers_are_no_names(void **state) {
+    (void)state;
+    refuse(&plain, "2000-01-01,1\n2000-01-02,2\n", "a.csv:1: the first line holds numbers");
+    refuse(&plain, "date,x\n20000101,1\n20000102,2\n", "a.csv:1: column date holds numbers");
+    rr_series s;
+    const rr_series_wish wish = {.header = true, .date_format = "%Y%m%d"};
+    read_text(&wish, "x,date\n1,20000101\n2,20000102\n", &s);
+    assert_int_equal(s.columns.count, 1);
+    assert_int_equal(s.rows[1].time - s.rows[0].time, 86400);
+    rr_series_free(&s);
+    refuse(&wish, "date,x\n20000101,1\n2000-01-02,2\n",
+           "a.csv:3: column date: \"2000-01-02\" is no date; allowed: %Y%m%d");
+}
+
+static void rows_are_sorted_where_that_is_wanted(void **state) {
+    (void)state;
+    const char *text =
+        "name,date,v\na,2000-01-03,3\nb,2000-01-02,20\na,2000-01-01,1\na,2000-01-03,4\nb,2000-01-01,10\n";
+    rr_series s;
+    const rr_series_wish wish = {.header = true, .series_column = "name", .sort = true};
+    read_text(&wish, text, &s);
+    assert_int_equal(s.count, 4);
+    assert_int_equal(s.begin[1], 2);
+    assert_int_equal(s.begin[2], 4);
+    assert_true(s.values[0] == 1 && s.values[1] == 3 && s.values[2] == 10 && s.values[3] == 20);
+    assert_int_equal(s.disordered, 2);
+    assert_int_equal(s.skipped, 1);
+    assert_string_equal(rr_buffer_text(&s.first_bad),
+                        "a.csv:5: the date is that of the row at line 2 of series a; dates must grow within a series");
+    rr_series_free(&s);
+    refuse(&(rr_series_wish){.header = true, .series_column = "name"}, text, "a.csv:4: the date lies before");
+}
+
 static void several_series_come_one_after_the_other(void **state) {
     (void)state;
     rr_series s;
@@ -108,7 +155,7 @@ static void errors_name_file_and_line(void **state) {
     (void)state;
     refuse(&plain, "date,v\n2000-01-02,1\n2000-01-01,1\n", "a.csv:3: the date lies before that of the row at line 2");
     refuse(&plain, "date,v\n2000-01-02,1\n2000-01-02,1\n", "a.csv:3: the date is that of the row at line 2");
-    refuse(&plain, "date,v\n2000-01-02,1\n02.01.2000,1\n", "a.csv:3: column date: \"02.01.2000\" is no date; allowed:");
+    refuse(&plain, "date,v\n2000-01-02,1\n02/01/2000,1\n", "a.csv:3: column date: \"02/01/2000\" is no date; allowed:");
     refuse(&plain, "date,v\n2000-01-02,1\n2000-01-03,one\n", "a.csv:3: column v: \"one\" is no number");
     refuse(&plain, "date,v\n2000-01-02,1\n2000-01-03,1e999\n", "is no number");
     refuse(&plain, "date,v\n2000-01-02,1\n2000-01-03,0x10\n", "is no number");
@@ -180,6 +227,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_of_numbers_are_found),
         cmocka_unit_test(without_dates_rows_are_numbered),
+        cmocka_unit_test(numbers_may_have_commas),
+        cmocka_unit_test(numbers_are_no_names),
+        cmocka_unit_test(rows_are_sorted_where_that_is_wanted),
         cmocka_unit_test(several_series_come_one_after_the_other),
         cmocka_unit_test(steps_that_differ_are_counted),
         cmocka_unit_test(missing_numbers_stop_or_are_counted),

@@ -159,6 +159,26 @@ class Forecast(Case):
         self.assertIn("1 steps of time are other than 1 hour, the first before", result.stdout)
         self.assertIn("holes.csv:302", result.stdout)
 
+    def test_other_ways_to_write_a_file_mean_the_same(self):
+        """No header, the newest row first, days before months, semicolons, decimal commas."""
+        rows = [line.split(",") for line in table(400).splitlines()[1:]]
+        lines = [";".join([datetime.datetime.fromisoformat(row[0]).strftime("%d/%m/%Y %H:%M"), *row[1:]]).replace(".", ",")
+                 for row in reversed(rows)]
+        file = self.write("stunden.csv", "\n".join(lines) + "\n")
+        task = "{type: forecast, window: 24, horizon: 6, time_features: [hour, weekday], decimal: comma, date_format: '%d/%m/%Y %H:%M'}"
+        values = {"data__train": file, "data__delimiter": "';'", "data__header": "false", "task": task}
+        self.assertIn("stunden.csv:2: the date lies before", self.train("other", 1, expect=2, **values).stderr)
+        result = self.train("other", 1, train__max_steps=3, data__on_error="skip", **values)
+        self.assertIn("the dates of 399 rows lay before those of the rows above; rows were sorted", result.stdout)
+        self.train("plain", 1, train__max_steps=3)
+        self.assertEqual(self.losses("other"), self.losses("plain"))
+        ours, other = self.predict("plain", self.file), run(["predict", self.path("other"), file]).stdout.splitlines()[1:]
+        self.assertEqual(len(other), len(ours))
+        for row, line in zip(ours, other):
+            date = datetime.datetime.strptime(line.split(",")[0], "%d/%m/%Y %H:%M")
+            self.assertEqual([str(date), *line.split(",")[1:]], list(row.values()))
+        self.assertIn("data.header: false", self.train("bad", 1, expect=2, data__train=self.write("bare.csv", table(400).split("\n", 1)[1])).stderr)
+
     def test_bad_input_is_named_with_file_and_line(self):
         def refused(*words, **values):
             result = self.train("bad", 1, expect=2, **values)
