@@ -67,15 +67,6 @@ size_t rr_forecast_middle(const rr_forecast_loss *loss) {
     return best;
 }
 
-void rr_forecast_interval(const rr_forecast_loss *loss, const double *y, double *low, double *high) {
-    *low = y[0];
-    *high = y[loss->outputs - 1];
-    if (loss->head != RR_HEAD_GAUSSIAN) return;
-    double half = 1.6448536269514722 * exp(0.5 * y[1]); /* the 95 % quantile of the normal distribution */
-    *low = y[0] - half;
-    *high = y[0] + half;
-}
-
 double rr_forecast_interval_share(const rr_forecast_loss *loss) {
     return loss->head == RR_HEAD_GAUSSIAN ? 0.9 : loss->quantiles[loss->outputs - 1] - loss->quantiles[0];
 }

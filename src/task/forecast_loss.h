@@ -32,8 +32,11 @@ double rr_forecast_loss_of(const rr_forecast_loss *loss, const double *y, float 
 /** Which output is the forecast itself: the mean, or the quantile nearest to the median. */
 size_t rr_forecast_middle(const rr_forecast_loss *loss);
 
-/** The interval that should hold a share of the truth: of quantiles the outer ones, of a normal distribution 90 %. */
-void rr_forecast_interval(const rr_forecast_loss *loss, const double *y, double *low, double *high);
+/** So many deviations on both sides of its mean hold 90 % of a normal distribution. */
+#define RR_FORECAST_DEVIATIONS 1.6448536269514722
+
+/** What the interval of a forecast should hold of the truth: of quantiles the outer ones, of a normal distribution 90
+ * %. */
 double rr_forecast_interval_share(const rr_forecast_loss *loss);
 
 /** False for outputs that are no place on the axis of the values: the log of a variance. */

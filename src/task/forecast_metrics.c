@@ -33,21 +33,35 @@ typedef struct totals {
     double loss, inside, count; /* inside: truths within the interval */
 } totals;
 
-/* One target of a window; room: [2, horizon]. */
+/* Whether the truth of a step lies within its interval: of quantiles in standardised units; of a normal distribution in
+ * those of the file, as predict writes it, for the variances of changes add up. forecast, deviations: [horizon] */
+static bool holds(const rr_forecaster *f, const rr_forecast_part *part, size_t row, size_t target, const double *said,
+                  double forecast, double deviation) {
+    const rr_forecast_table *table = part->table;
+    size_t at = row * table->series.columns.count + f->scale.targets[target];
+    double truth = (double)table->z[at], low = said[0], high = said[f->loss.outputs - 1];
+    if (f->loss.head == RR_HEAD_GAUSSIAN)
+        return fabs(table->series.values[at] - forecast) <= RR_FORECAST_DEVIATIONS * deviation;
+    return truth >= low && truth <= high;
+}
+
+/* One target of a window; room: [3, horizon]. */
 static void add_target(const rr_forecaster *f, const rr_forecast_part *part, size_t window, size_t target,
                        const double *said, double *room, totals *out) {
     size_t horizon = f->config.horizon, outputs = f->loss.outputs, middle = rr_forecast_middle(&f->loss);
     size_t width = part->table->series.columns.count;
     const float *truth = part->table->z + part->first[window] * width + f->scale.targets[target];
     for (size_t h = 0; h < horizon; h++) {
-        double low, high;
         out->loss += rr_forecast_loss_of(&f->loss, said + h * outputs, truth[h * width]);
-        rr_forecast_interval(&f->loss, said + h * outputs, &low, &high);
-        out->inside += (double)truth[h * width] >= low && (double)truth[h * width] <= high;
-        out->count++;
         room[h] = said[h * outputs + middle];
     }
     rr_forecast_to_file(f, part, window, target, room, room + horizon);
+    if (f->loss.head == RR_HEAD_GAUSSIAN)
+        rr_forecast_deviations(f, part, window, target, said, room + horizon, room + 2 * horizon);
+    for (size_t h = 0; h < horizon; h++)
+        out->inside += holds(f, part, part->first[window] + h, target, said + h * outputs, room[horizon + h],
+                             room[2 * horizon + h]);
+    out->count += (double)horizon;
     rr_scores_add(&out->scores, f, part, window, target, room, room + horizon);
 }
 
@@ -55,7 +69,7 @@ static rr_status add_up(const rr_forecaster *f, const double *outcomes, size_t u
     const rr_forecast_part *part = f->evaluated;
     size_t each = f->config.horizon * f->loss.outputs;
     *out = (totals){.loss = 0};
-    double *room = malloc(2 * f->config.horizon * sizeof *room);
+    double *room = calloc(3 * f->config.horizon, sizeof *room);
     rr_status status = room != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for a forecast");
     if (status == RR_OK) status = rr_scores_create(f, &out->scores);
     for (size_t w = 0; w < units && status == RR_OK; w++)

@@ -99,7 +99,8 @@ class Forecast(Case):
         head = self.write("head.csv", table(394))
         for name, more in (("point", {}), ("own", {"task__channel_independent": "true", "task__linear_skip": "true"}),
                            ("last", {"task__transform": "log_return", "task__normalise_window": "last"}),
-                           ("gaussian", {"task__head": "gaussian"}), ("quantile", {"task__head": "quantile"})):
+                           ("gaussian", {"task__head": "gaussian"}),
+                           ("changes", {"task__head": "gaussian", "task__transform": "difference"}), ("quantile", {"task__head": "quantile"})):
             self.train(name, 2, data__split="null", task__split_rows="[300, 94, 6]", train__max_steps=30, **more)
             result = run(["eval", self.path(name), "--json"], 2)
             self.assertEqual(result.returncode, 0, result.stderr)
@@ -111,9 +112,15 @@ class Forecast(Case):
             errors = [abs(float(rows[h]["abc"[c] + middle]) - value(394 + h, c)) for h in range(6) for c in range(3)]
             self.assertAlmostEqual(sum(errors) / len(errors), metrics["raw_mae"], places=4)
             self.assertEqual({floor["metric"] for floor in metrics["floors"]}, {"mse", "mae", "rmse"})
-            if name == "gaussian":
-                self.assertTrue(all(float(row["a_std"]) > 0 for row in rows))
-            self.assertEqual("coverage" in metrics, name in ("gaussian", "quantile"))
+            if name in ("gaussian", "changes"):
+                inside = [abs(float(rows[h]["abc"[c]]) - value(394 + h, c)) < 1.6448536 * float(rows[h]["abc"[c] + "_std"])
+                          for h in range(6) for c in range(3)]
+                self.assertAlmostEqual(metrics["coverage"], sum(inside) / len(inside))
+            if name == "quantile":
+                inside = [float(rows[h]["abc"[c] + "_q0.1"]) <= value(394 + h, c) <= float(rows[h]["abc"[c] + "_q0.9"])
+                          for h in range(6) for c in range(3)]
+                self.assertAlmostEqual(metrics["coverage"], sum(inside) / len(inside))
+            self.assertEqual("coverage" in metrics, name in ("gaussian", "changes", "quantile"))
             self.assertIn("step 6", run(["eval", self.path(name)]).stdout)
 
     def test_floors_are_those_of_their_rules(self):
