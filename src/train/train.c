@@ -157,8 +157,8 @@ static rr_status finish(rr_run *run) {
     RR_TRY(rr_run_save(run, false));
     rr_status status = run->store != NULL ? rr_store_flush(run->store) : RR_OK;
     if (patience_is_over(run))
-        rr_log_message(run->log, "stopped after %zu evaluations without a lower validation loss",
-                       run->settings.train.patience);
+        rr_log_message(run->log, "stopped after %zu evaluations without a better validation %s",
+                       run->settings.train.patience, run->settings.eval.metric);
     rr_log_message(run->log, "done: %" PRIu64 " steps; weights in %s/%s.safetensors", run->progress.position.step,
                    rr_buffer_text(&run->folder),
                    chosen || run->progress.best_step == run->progress.position.step ? "best" : "last");
