@@ -67,7 +67,10 @@ typedef struct rr_prediction {
 /** Whether what it predicts of is a whole file: then `texts` is one file, and emit gets a file (forecasts: CSV). */
 int rr_model_reads_file(const rr_model *model);
 
-/** @return RR_ERR_INPUT if a text is not UTF-8, where characters are tokens */
+/**
+ * @return RR_ERR_INPUT if a text is not UTF-8, or longer than data.max_line_bytes; of a language model only if it is
+ * not UTF-8, where characters are tokens
+ */
 rr_status rr_model_predict(rr_model *model, const rr_prediction *wanted);
 
 #ifdef __cplusplus

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/tokenize.h"
 #include "math/runtime.h"
 #include "model/weights.h"
 #include "task/task.h"
@@ -114,16 +115,35 @@ rr_status rr_model_score(rr_model *model, const char *text, size_t length, doubl
 
 int rr_model_reads_file(const rr_model *model) { return model->task->ops->whole_file; }
 
+/* What training would have called a bad example, it is here, too. */
+static rr_status check_text(const rr_model *model, const rr_text *text) {
+    size_t most = model->data_config.max_line_bytes;
+    if (text->length > most)
+        return rr_fail(RR_ERR_INPUT, "%s: the line has %zu bytes; data.max_line_bytes of the training is %zu",
+                       text->name, text->length, most);
+    if (rr_text_is_utf8(text->text, text->length, NULL)) return RR_OK;
+    return rr_fail(RR_ERR_INPUT, "%s: is not UTF-8; convert the text (iconv -t UTF-8)", text->name);
+}
+
+static rr_status take_texts(rr_model *model, const rr_prediction *wanted, rr_text *texts) {
+    const rr_task_ops *ops = model->task->ops;
+    for (size_t i = 0; i < wanted->count; i++) {
+        texts[i] = (rr_text){wanted->texts[i], wanted->lengths[i], wanted->names != NULL ? wanted->names[i] : "text"};
+        if (ops->take != NULL && !ops->whole_file) RR_TRY(check_text(model, &texts[i]));
+    }
+    return ops->take != NULL ? ops->take(model->task, texts, wanted->count) : RR_OK;
+}
+
 rr_status rr_model_predict(rr_model *model, const rr_prediction *wanted) {
     const rr_task_ops *ops = model->task->ops;
     rr_status status = RR_OK;
     if (ops->predict == NULL) return rr_fail(RR_ERR_INPUT, "a model for task %s says nothing of texts", ops->name);
     rr_text *texts = calloc(wanted->count + 1, sizeof *texts);
     rr_buffer *lines = calloc(wanted->count + 1, sizeof *lines);
-    if (texts == NULL || lines == NULL) status = rr_fail(RR_ERR_NOMEM, "no memory for %zu texts", wanted->count);
-    for (size_t i = 0; i < wanted->count && status == RR_OK; i++)
-        texts[i] = (rr_text){wanted->texts[i], wanted->lengths[i], wanted->names != NULL ? wanted->names[i] : "text"};
-    if (status == RR_OK && ops->take != NULL) status = ops->take(model->task, texts, wanted->count);
+    if (texts != NULL && lines != NULL)
+        status = take_texts(model, wanted, texts);
+    else
+        status = rr_fail(RR_ERR_NOMEM, "no memory for %zu texts", wanted->count);
     if (status == RR_OK) status = plan(model, PREDICTED_ROWS);
     if (status == RR_OK) status = ops->predict(model->task, texts, wanted->count, lines);
     for (size_t i = 0; i < wanted->count && lines != NULL; i++) {

@@ -7,12 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/tokenize.h"
 #include "dist/comm.h"
 #include "ringrnn/model.h"
 #include "ringrnn/trainer.h"
 #include "train/predict_format.h"
 
-enum { BATCH = 4096, NAME = 300 }; /* lines that are held at a time; bytes of "file:line" */
+enum {
+    BATCH = 4096,          /* lines that are held at a time, at most */
+    BATCH_BYTES = 4 << 20, /* no more lines are read when so much is held */
+    NAME = 300             /* bytes of "file:line" */
+};
 
 typedef struct job {
     rr_comm *comm;
@@ -24,14 +29,15 @@ typedef struct job {
     size_t before; /* lines of earlier batches */
 } job;
 
-/* The next lines of the file, each with a line end; none at its end. Line ends may be those of Windows. */
+/* The next lines of the file, each with a line end; none at its end. Line ends may be those of Windows, and a byte
+ * order mark is left out. */
 static rr_status read_lines(const job *j, rr_buffer *out) {
     char *text = NULL;
     size_t room = 0;
     rr_status status = RR_OK;
     rr_buffer_clear(out);
     errno = 0;
-    for (size_t count = 0; count < BATCH; count++) {
+    for (size_t count = 0; count < BATCH && out->length < BATCH_BYTES; count++) {
         ssize_t length = getline(&text, &room, j->file);
         if (length < 0) {
             if (ferror(j->file) || errno == ENOMEM)
@@ -39,7 +45,8 @@ static rr_status read_lines(const job *j, rr_buffer *out) {
             break;
         }
         while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r')) length--;
-        rr_buffer_append(out, text, (size_t)length);
+        size_t mark = j->before + count == 0 ? rr_text_mark(text, (size_t)length) : 0;
+        rr_buffer_append(out, text + mark, (size_t)length - mark);
         rr_buffer_puts(out, "\n");
     }
     free(text);

@@ -78,8 +78,25 @@ class Predict(Case):
         self.train("p", task="{type: seq2seq}", data=f"{{train: {pairs}, split: [0.8, 0.1, 0.1]}}", train__max_steps=20, eval__every=20)
         self.check("p", self.write("lines", "\n".join(self.texts[:7])), "text")
 
+    def test_long_lines_and_many_bytes(self):
+        """More bytes than are held at a time, the first line with a byte order mark; longer lines than training allowed."""
+        few = {**self.few, "data": self.few["data"].replace("}", ", max_line_bytes: 300000}")}
+        self.train("c", task="{type: classify}", **few)
+        long = self.texts[0] + " " + "x" * 240000
+        texts = [self.texts[0], *(long, self.texts[1]) * 20]
+        file = self.write("long", "\ufeff" + "".join(f"{text}\n" for text in texts))
+        lines = self.check("c", file, "label")
+        self.assertEqual(len(lines), 41)
+        self.assertEqual({**lines[1], "line": 0}, {**lines[39], "line": 0})
+        plain = json.loads(run(["predict", self.path("c"), self.write("plain", self.texts[0])]).stdout)
+        self.assertEqual(plain, lines[0])
+        for ranks in (None, 2):
+            result = run(["predict", self.path("c"), self.write("longer", "fine\n" + 360000 * "x" + "\n")], ranks)
+            self.assertEqual(result.returncode, 2)
+            self.assertIn("longer:2: the line has 360000 bytes; data.max_line_bytes", result.stderr)
+
     def test_what_is_wrong_is_named(self):
-        self.train("c", task="{type: classify, unit: char}", **self.few)
+        self.train("c", task="{type: classify}", **self.few)
         for ranks in (None, 3):
             result = run(["predict", self.path("c"), self.config, "--format", "xml"], ranks)
             self.assertEqual(result.returncode, 2)
