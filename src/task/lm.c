@@ -70,17 +70,27 @@ static rr_status open_streams(rr_lm *lm, const rr_task_setup *setup) {
         rr_status status = rr_streams_open(tokens->ids, tokens->count, rows, lm->bptt, !train, &lm->streams[split]);
         if (status == RR_ERR_INPUT) return rr_config_fail(setup->config, data_keys[split], "%s", rr_last_error());
         RR_TRY(status);
-        if (!train && lm->corpus.tokens[RR_SPLIT_TRAIN].count > 0)
-            RR_TRY(rr_lm_floor_count(&lm->corpus.tokens[RR_SPLIT_TRAIN], tokens, rr_vocab_size(lm->corpus.vocab),
-                                     &lm->floors[split]));
+        if (!train && lm->counts != NULL)
+            RR_TRY(rr_lm_floor_count(lm->counts, &lm->corpus.tokens[RR_SPLIT_TRAIN], tokens,
+                                     rr_vocab_size(lm->corpus.vocab), &lm->floors[split]));
     }
     return RR_OK;
+}
+
+/* How often each token stands in training: of its text, or as the checkpoint says. */
+static rr_status count_tokens(rr_lm *lm, const rr_task_setup *setup) {
+    const rr_tokens *train = &lm->corpus.tokens[RR_SPLIT_TRAIN];
+    size_t size = rr_vocab_size(lm->corpus.vocab);
+    if (train->count > 0) return rr_lm_counts_of(train, size, &lm->counts);
+    return setup->vocab_json != NULL && setup->need_eval ? rr_lm_counts_from_json(setup->vocab_json, size, &lm->counts)
+                                                         : RR_OK;
 }
 
 static void destroy(rr_task *task) {
     rr_lm *lm = self(task);
     rr_encoder_free(&lm->encoder);
     rr_corpus_free(&lm->corpus);
+    free(lm->counts);
     rr_params_free(&lm->base.params);
     free(lm);
 }
@@ -110,6 +120,7 @@ static rr_status create(const rr_task_setup *setup, rr_task **out) {
         lm->corpus.vocab = vocab;
     lm->base.data_fingerprint = lm->corpus.fingerprint;
     if (status == RR_OK) status = declare(lm);
+    if (status == RR_OK) status = count_tokens(lm, setup);
     if (status == RR_OK) status = open_streams(lm, setup);
     if (status != RR_OK) {
         destroy(&lm->base);
@@ -313,7 +324,10 @@ static size_t metrics(const rr_task *task, const double *sums, size_t units, rr_
 }
 
 static rr_status vocab_json(const rr_task *task, rr_buffer *out) {
-    return rr_vocab_to_json(self_const(task)->corpus.vocab, out);
+    const rr_lm *lm = self_const(task);
+    RR_TRY(rr_vocab_to_json(lm->corpus.vocab, out));
+    rr_lm_counts_to_json(lm->counts, rr_vocab_size(lm->corpus.vocab), out);
+    return out->failed ? rr_fail(RR_ERR_NOMEM, "no memory for the vocabulary as JSON") : RR_OK;
 }
 
 static rr_task_cost cost(const rr_task *task) {

@@ -22,6 +22,7 @@ typedef struct rr_lm {
 
     rr_corpus corpus;
     rr_streams streams[RR_SPLIT_COUNT]; /* rows 0: no such data */
+    uint64_t *counts;                   /* [vocabulary] of tokens in the training part; NULL: not known */
     rr_lm_floor floors[RR_SPLIT_COUNT]; /* of the data that is held out; NAN until counted */
 
     rr_encoder encoder;
