@@ -266,6 +266,10 @@ static void describe(const rr_task *task, rr_buffer *out) {
             rr_buffer_printf(out, "; %s %s %.4f", floors[i].name, floors[i].metric, floors[i].value);
         rr_buffer_puts(out, "\n");
         rr_left_out_describe(&set->left_out, out);
+        if (set->unseen > 0)
+            rr_buffer_printf(out,
+                             "  %zu answers that training has not: always wrong, and without a loss; the first: %s\n",
+                             set->unseen, rr_buffer_text(&set->first_unseen));
     }
 }
 

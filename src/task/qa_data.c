@@ -7,6 +7,7 @@
 #include "data/label_vocab.h"
 #include "data/record_sets.h"
 #include "data/vocab_parts.h"
+#include "math/pointwise.h"
 #include "task/qa_model.h"
 
 enum { STORY, QUESTION, ANSWER, FIELDS };
@@ -42,6 +43,12 @@ static rr_status add_question(rr_qa *qa, const rr_task_setup *setup, int split, 
     if (set->questions.lengths[at] == 0) return leave_out(setup, set, split, place, "the question holds no token");
     set->answers[at] = rr_labels_find(&qa->answers, answer, length);
     if (set->answers[at] >= 0) return RR_OK;
+    if (split != RR_SPLIT_TRAIN && setup->data->on_error == RR_ON_ERROR_SKIP) {
+        /* Whoever answers will be wrong: to leave the question out would flatter. */
+        set->answers[at] = RR_NO_TARGET;
+        if (set->unseen++ == 0) rr_buffer_printf(&set->first_unseen, "%s: \"%.*s\"", place, (int)length, answer);
+        return set->first_unseen.failed ? rr_fail(RR_ERR_NOMEM, "no memory for an answer") : RR_OK;
+    }
     char what[256];
     snprintf(what, sizeof what, "the answer \"%.*s\" does not stand in the training part",
              length < 64 ? (int)length : 64, answer);
@@ -61,6 +68,9 @@ static rr_status fill_set(rr_qa *qa, const rr_task_setup *setup, int split, cons
         status = add_question(qa, setup, split, records, i, rr_buffer_text(&place));
     }
     if (status == RR_OK) status = rr_left_out_check(&set->left_out, setup, (rr_split)split, records, &set->stories);
+    if (status == RR_OK && set->unseen > 0 && set->unseen == set->stories.count)
+        status = rr_fail(RR_ERR_INPUT, "%s: no answer of the %s part stands in the training part",
+                         rr_buffer_text(&set->first_unseen), rr_split_names[split]);
     rr_buffer_free(&place);
     return status;
 }
@@ -137,6 +147,7 @@ void rr_qa_free_data(rr_qa *qa) {
         rr_text_set_free(&qa->sets[split].stories);
         rr_text_set_free(&qa->sets[split].questions);
         rr_buffer_free(&qa->sets[split].left_out.first);
+        rr_buffer_free(&qa->sets[split].first_unseen);
         free(qa->sets[split].answers);
     }
     rr_text_set_free(&qa->taken_stories);

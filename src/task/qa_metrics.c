@@ -1,7 +1,8 @@
 /* Metrics of a reader, and what counting alone reaches. */
+#include "math/pointwise.h"
 #include "task/qa_model.h"
 
-enum { LOSS, RIGHT, OUTCOMES };
+enum { LOSS, RIGHT, KNOWN, OUTCOMES }; /* of a question; KNOWN: training has its answer */
 
 size_t rr_qa_outcome_size(const rr_task *task) {
     (void)task;
@@ -22,8 +23,10 @@ static rr_status evaluate(rr_task *task, rr_split split, const uint32_t *example
         hooks);
     for (size_t i = 0; i < rows; i++) {
         double *outcome = outcomes + qa->stories.order[i] * OUTCOMES;
+        if (qa->targets[i] == RR_NO_TARGET) continue;
         outcome[LOSS] = qa->nll[i];
         outcome[RIGHT] = qa->predicted[i] == qa->targets[i];
+        outcome[KNOWN] = 1;
     }
     return RR_OK;
 }
@@ -35,12 +38,13 @@ rr_status rr_qa_evaluate(rr_task *task, rr_split split, size_t begin, size_t end
 
 size_t rr_qa_metrics(const rr_task *task, const double *outcomes, size_t units, rr_metric out[RR_TASK_METRICS]) {
     (void)task;
-    double loss = 0, right = 0;
+    double loss = 0, right = 0, known = 0;
     for (size_t unit = 0; unit < units; unit++) {
         loss += outcomes[unit * OUTCOMES + LOSS];
         right += outcomes[unit * OUTCOMES + RIGHT];
+        known += outcomes[unit * OUTCOMES + KNOWN];
     }
-    out[0] = (rr_metric){"loss", loss / (double)units};
+    out[0] = (rr_metric){"loss", loss / known};
     out[1] = (rr_metric){"accuracy", right / (double)units};
     return 2;
 }

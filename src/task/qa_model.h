@@ -26,7 +26,9 @@ typedef struct rr_qa_config {
 /** The questions of one part. */
 typedef struct rr_qa_set {
     rr_text_set stories, questions; /* as many of both, none without tokens */
-    int32_t *answers;               /* [count] */
+    int32_t *answers;               /* [count]; RR_NO_TARGET: not among those of training */
+    size_t unseen;                  /* so many are not */
+    rr_buffer first_unseen;         /* `file:line: "answer"` of the first of them */
     rr_left_out left_out;
 } rr_qa_set;
 

@@ -107,7 +107,17 @@ class Qa(Stories):
         unseen = self.write("unseen.txt", good)
         refused(open(self.text, encoding="utf-8").read(), "unseen.txt:2", 'answer "home"', data__split="null", data__valid=unseen)
         refused(good, "tie_weights", model__tie_weights="true")
-        self.train("skips", 1, data__on_error="skip", data__split="null", data__valid=f"[{unseen}, {self.text}]", train__max_steps=2)
+        result = self.train("skips", 1, data__on_error="skip", data__split="null", data__valid=f"[{unseen}, {self.text}]",
+                            train__max_steps=20)
+        self.assertIn("1 answers that training has not: always wrong", result.stdout)
+        with_it, without = ({**json.loads(run(["eval", self.path("skips"), "--json", "--split", "valid",
+                                               *self.settings(data__valid=valid)], 2).stdout)}
+                            for valid in (f"[{unseen}, {self.text}]", self.text))
+        count = len(self.questions)
+        self.assertAlmostEqual(with_it["accuracy"], without["accuracy"] * count / (count + 1))
+        self.assertAlmostEqual(with_it["floors"][0]["value"], without["floors"][0]["value"] * count / (count + 1))
+        self.assertAlmostEqual(with_it["loss"], without["loss"])
+        self.assertIn("no answer", self.train("bad", 1, expect=2, data__on_error="skip", data__split="null", data__valid=unseen).stderr)
         crlf = self.write("crlf.txt", "\ufeff" + open(self.text, encoding="utf-8").read().replace("\n", "\r\n"))
         self.train("crlf", 1, data__train=crlf, train__max_steps=1)
         self.train("lf", 1, train__max_steps=1)
