@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +10,32 @@
 #include "data/bpe_learn.h"
 #include "data/tokenize.h"
 
-/* What is done with every line of a file, without its end. */
-typedef rr_status each_line(void *ctx, const char *line, size_t length);
+/* What is done with every line of a file; its end, the last `ending` bytes behind it, is that of the file. */
+typedef rr_status each_line(void *ctx, const char *line, size_t length, size_t ending);
+
+/* Bytes of what ends a line here for Python, and so for subword-nmt; 0: nothing does. */
+static size_t line_break(const char *at, const char *end) {
+    size_t left = (size_t)(end - at);
+    if (*at == '\r') return left >= 2 && at[1] == '\n' ? 2 : 1;
+    if (*at == '\n' || *at == '\v' || *at == '\f' || (*at >= 0x1c && *at <= 0x1e)) return 1;
+    if (left >= 2 && memcmp(at, "\xc2\x85", 2) == 0) return 2;
+    return left >= 3 && (memcmp(at, "\xe2\x80\xa8", 3) == 0 || memcmp(at, "\xe2\x80\xa9", 3) == 0) ? 3 : 0;
+}
+
+/* The lines that Python sees in what getline has read: some of its line ends remain part of a word. */
+static rr_status visit_lines(each_line *visit, void *ctx, const char *at, const char *end) {
+    while (at < end) {
+        const char *stop = at;
+        size_t broken = 0, ending = 0;
+        while (stop < end && (broken = line_break(stop, end)) == 0) stop++;
+        stop += broken;
+        while (stop - ending > at && (stop[-1 - (ptrdiff_t)ending] == '\n' || stop[-1 - (ptrdiff_t)ending] == '\r'))
+            ending++;
+        RR_TRY(visit(ctx, at, (size_t)(stop - at) - ending, ending));
+        at = stop;
+    }
+    return RR_OK;
+}
 
 static rr_status read_lines(const char *path, each_line *visit, void *ctx) {
     bool standard = strcmp(path, "-") == 0;
@@ -23,8 +48,7 @@ static rr_status read_lines(const char *path, each_line *visit, void *ctx) {
     rr_status status = RR_OK;
     errno = 0;
     for (; status == RR_OK && (length = getline(&text, &room, file)) >= 0; number++) {
-        while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r')) length--;
-        status = rr_text_is_utf8(text, (size_t)length, NULL) ? visit(ctx, text, (size_t)length)
+        status = rr_text_is_utf8(text, (size_t)length, NULL) ? visit_lines(visit, ctx, text, text + length)
                                                              : rr_fail(RR_ERR_INPUT, "not UTF-8");
         if (status != RR_OK) status = rr_fail_within(status, "%s:%zu: ", name, number);
     }
@@ -38,7 +62,8 @@ static rr_status flush(void) {
     return fflush(stdout) == 0 ? RR_OK : rr_fail(RR_ERR_RUNTIME, "standard output: %s", strerror(errno));
 }
 
-static rr_status count_line(void *ctx, const char *line, size_t length) {
+static rr_status count_line(void *ctx, const char *line, size_t length, size_t ending) {
+    (void)ending;
     return rr_word_counts_add(ctx, line, length);
 }
 
@@ -67,12 +92,13 @@ typedef struct applying {
     rr_buffer line;
 } applying;
 
-static rr_status apply_line(void *ctx, const char *line, size_t length) {
+static rr_status apply_line(void *ctx, const char *line, size_t length, size_t ending) {
     applying *a = ctx;
     rr_buffer_clear(&a->line);
     RR_TRY(rr_bpe_apply(a->bpe, line, length, &a->line));
+    rr_buffer_append(&a->line, line + length, ending);
+    if (a->line.failed) return rr_fail(RR_ERR_NOMEM, "no memory for a line of %zu bytes", length);
     fwrite(rr_buffer_text(&a->line), 1, a->line.length, stdout);
-    putchar('\n');
     return RR_OK;
 }
 

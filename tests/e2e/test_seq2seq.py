@@ -6,7 +6,7 @@ import random
 import subprocess
 import unittest
 
-from harness import DATA, SOURCE, Case, metrics_without_times, read_checkpoint, read_metrics, run, state_hash
+from harness import DATA, PROGRAM, SOURCE, Case, metrics_without_times, read_checkpoint, read_metrics, run, state_hash
 
 try:
     import torch
@@ -124,6 +124,16 @@ class Seq2seq(Pairs):
             floors = {floor["metric"]: floor["value"] for floor in metrics["floors"]}
             copies = [" ".join(a) for a, _ in self.pairs]
             self.assertAlmostEqual(floors["bleu"], sacrebleu.corpus_bleu(copies, [references]).score, places=6)
+
+    def test_lines_of_codes_end_where_subword_nmt_ends_them(self):
+        """At what ends a line for Python: most of it stays a part of the word before; what is written ends as what was read."""
+        text = os.path.join(self.folder, "breaks")
+        with open(text, "wb") as out:
+            out.write("ab\x85ab abab\u2028ab\r\nab ab\vab".encode())
+        learnt = subprocess.run([PROGRAM, "bpe", "learn", "--merges", "10", text], capture_output=True, check=True).stdout.decode()
+        self.assertEqual(learnt, "#version: 0.2\na b</w>\na b\n")  # subword-nmt 0.3.8
+        applied = subprocess.run([PROGRAM, "bpe", "apply", self.write("codes", learnt), text], capture_output=True, check=True)
+        self.assertEqual(applied.stdout.decode(), "ab@@ \x85ab ab@@ ab@@ \u2028ab\r\nab ab@@ \vab")
 
     def test_words_in_pieces(self):
         """Codes of both sides; a checkpoint keeps them, and texts come out in whole words."""
