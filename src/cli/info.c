@@ -1,11 +1,14 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/sha256.h"
 #include "ckpt/safetensors.h"
 #include "cli/cli.h"
 #include "cli/load.h"
 #include "dist/sum_rows.h"
+#include "train/gradients.h"
 
 static double mib(double bytes) { return bytes / (1 << 20); }
 
@@ -36,27 +39,48 @@ static double floats_of_row_sums(const rr_loaded *loaded, size_t ranks) {
 }
 
 /* Bytes of a rank that computes the most rows, in the order of the arenas. */
-static void print_memory(const rr_loaded *loaded, size_t ranks) {
+static rr_status print_memory(const rr_loaded *loaded, size_t ranks) {
     const rr_settings *settings = &loaded->settings;
     const rr_params *params = &loaded->task->params;
     size_t states = rr_optims[settings->optim.type]->states(&settings->optim), bytes = params->total * sizeof(float);
-    size_t rows = (settings->train.global_batch_size + ranks - 1) / ranks;
-    size_t micro = settings->train.micro_batch_size > 0 && settings->train.micro_batch_size < rows
-                       ? settings->train.micro_batch_size
-                       : rows;
+    rr_gradients_spec spec = {.rows = settings->train.global_batch_size,
+                              .shards = settings->dist.logical_shards,
+                              .micro_rows = settings->train.micro_batch_size,
+                              .ranks = ranks,
+                              .shared = 1};
+    if (spec.shards > 0) {
+        rr_shard_parts parts;
+        RR_TRY(rr_shard_parts_create(spec.shards, ranks, 0, &parts));
+        spec.shared = rr_shard_parts_most(&parts);
+        rr_shard_parts_free(&parts);
+    }
+    rr_gradients sums;
+    loaded->task->shards = spec.shards;
+    rr_status status = rr_gradients_plan(&spec, loaded->task, ranks - 1, &sums); /* the last has as much as any */
+    size_t rows = sums.end - sums.begin, micro = sums.call_rows, arenas = sums.shared + sums.extra;
+    rr_gradients_free(&sums);
+    RR_TRY(status);
     rr_arena measure = {0};
     loaded->task->ops->plan(loaded->task, &measure, micro, 0, rows, true);
     bool sharded = settings->dist.shard_optimizer && ranks > 1;
     double optimiser = (double)(bytes * states) / (sharded ? (double)ranks : 1);
     double row_sums = sizeof(float) * floats_of_row_sums(loaded, ranks);
-    double total = (double)(2 * bytes + measure.used) + optimiser + row_sums;
+    double total = (double)((1 + arenas) * bytes + measure.used) + optimiser + row_sums;
     printf("memory a rank     %.1f MiB: parameters %.1f, gradients %.1f, optimiser %.1f, activations of %zu rows %.1f",
-           mib(total), mib((double)bytes), mib((double)bytes), mib(optimiser), micro, mib((double)measure.used));
+           mib(total), mib((double)bytes), mib((double)(arenas * bytes)), mib(optimiser), micro,
+           mib((double)measure.used));
     if (row_sums > 0) printf(", rows of embeddings %.1f", mib(row_sums));
     printf("\n");
     if (sharded && states > 0)
         printf("                  and on rank 0 while it saves, the whole state of the optimiser: %.1f\n",
                mib((double)(bytes * states)));
+    if (spec.shards > 0)
+        printf("order of sums     %zu shards of the global batch: the weights do not depend on ranks; %s\n",
+               spec.shards,
+               loaded->task->ops->rows_together != NULL && loaded->task->ops->rows_together(loaded->task) > 0
+                   ? "a rank computes its shards together"
+                   : "each shard is computed by itself");
+    return RR_OK;
 }
 
 /* Floats that a rank sends in a step: both halves of a sum for matrices, one for the rows of embeddings. */
@@ -92,10 +116,51 @@ static rr_status config_info(const rr_cli_arguments *arguments, size_t ranks) {
                6e-9 * cost.macs_per_target * cost.targets_per_step, cost.targets_per_step);
         printf("sent a step       %.2f MiB a rank on %zu ranks (2 (N - 1) / N of the gradients; of embeddings, rows)\n",
                mib(sizeof(float) * floats_sent(&loaded, ranks)), ranks);
-        print_memory(&loaded, ranks);
+        status = print_memory(&loaded, ranks);
         rr_buffer_free(&text);
     }
     rr_load_free(&loaded);
+    return status;
+}
+
+/* What is trained, not the state of the optimiser or of streams. */
+static bool is_weight(const rr_tensor *tensor) {
+    return strncmp(tensor->name, "optimizer.", 10) != 0 && strcmp(tensor->name, "carry") != 0;
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp((*(const rr_tensor *const *)a)->name, (*(const rr_tensor *const *)b)->name);
+}
+
+/* SHA-256 over name and values (float32, little-endian) of every parameter, in the order of their names as bytes. */
+static rr_status print_hash(const char *path) {
+    rr_safetensors *file;
+    RR_TRY(rr_safetensors_read(path, &file));
+    size_t count = 0;
+    rr_status status = RR_OK;
+    const rr_tensor **weights = malloc((rr_safetensors_count(file) + 1) * sizeof *weights);
+    if (weights == NULL) {
+        rr_safetensors_free(file);
+        return rr_fail(RR_ERR_NOMEM, "no memory for the tensors of %s", path);
+    }
+    for (size_t i = 0; i < rr_safetensors_count(file); i++)
+        if (is_weight(rr_safetensors_at(file, i))) weights[count++] = rr_safetensors_at(file, i);
+    qsort(weights, count, sizeof *weights, by_name);
+    rr_sha256 hash;
+    char text[RR_SHA256_TEXT];
+    rr_sha256_begin(&hash);
+    for (size_t i = 0; i < count && status == RR_OK; i++) {
+        if (weights[i]->dtype != RR_F32)
+            status = rr_fail(RR_ERR_INPUT, "%s: %s is %s; only F32 is hashed", path, weights[i]->name,
+                             rr_dtype_name(weights[i]->dtype));
+        if (status != RR_OK) break;
+        rr_sha256_add(&hash, weights[i]->name, strlen(weights[i]->name));
+        rr_sha256_add(&hash, weights[i]->data, rr_tensor_elements(weights[i]) * sizeof(float));
+    }
+    rr_sha256_end(&hash, text);
+    if (status == RR_OK) printf("%s  %s\n", text, path);
+    free(weights);
+    rr_safetensors_free(file);
     return status;
 }
 
@@ -111,11 +176,10 @@ static rr_status checkpoint_info(const char *path) {
     size_t total = 0;
     for (size_t i = 0; i < rr_safetensors_count(file); i++) {
         const rr_tensor *tensor = rr_safetensors_at(file, i);
-        bool weight = strncmp(tensor->name, "optimizer.", 10) != 0 && strcmp(tensor->name, "carry") != 0;
         printf("  %-44s", tensor->name);
         print_shape(tensor->dims, tensor->dim_count);
         printf("%12zu\n", rr_tensor_elements(tensor));
-        if (weight) total += rr_tensor_elements(tensor);
+        if (is_weight(tensor)) total += rr_tensor_elements(tensor);
     }
     printf("parameters        %zu\n", total);
     const char *config = rr_safetensors_meta(file, "config");
@@ -133,10 +197,15 @@ static rr_status info(int argc, char **argv) {
     rr_cli_arguments arguments;
     const char *ranks_text = NULL;
     size_t ranks = 1;
-    const rr_cli_option known[] = {{.name = "ranks", .value = &ranks_text}, {.name = NULL}};
+    const char *hash = NULL;
+    const rr_cli_option known[] = {
+        {.name = "ranks", .value = &ranks_text}, {.name = "hash", .value = &hash, .flag = true}, {.name = NULL}};
     RR_TRY(rr_cli_parse(argc, argv, known, 1, 1, &arguments));
     if (ranks_text != NULL) RR_TRY(rr_cli_size("ranks", ranks_text, &ranks));
     if (ranks == 0) return rr_fail(RR_ERR_INPUT, "--ranks 0: must be >= 1");
+    if (hash != NULL && !is_checkpoint(arguments.operands[0]))
+        return rr_fail(RR_ERR_INPUT, "--hash wants a checkpoint (*.safetensors), got %s", arguments.operands[0]);
+    if (hash != NULL) return print_hash(arguments.operands[0]);
     return is_checkpoint(arguments.operands[0]) ? checkpoint_info(arguments.operands[0])
                                                 : config_info(&arguments, ranks);
 }
@@ -151,7 +220,9 @@ const rr_command rr_command_info = {
     .name = "info",
     .arguments = "CONFIG|CKPT [options]",
     .help = "layers, parameters, work and bytes a step, memory a rank; or what a checkpoint holds",
-    .details = "  --ranks N          forecast for that many ranks (default 1)\n"
-               "  --set key=value    overrides a key of CONFIG\n",
+    .details =
+        "  --ranks N          forecast for that many ranks (default 1)\n"
+        "  --hash             of CKPT: SHA-256 over name and values of all parameters, by name; and nothing else\n"
+        "  --set key=value    overrides a key of CONFIG\n",
     .run = run,
 };

@@ -13,6 +13,10 @@
  * slice; further ranks of others only wait. Values must then lie in a shared array: pieces would go through the ring in
  * another order than the whole.
  *
+ * By shards of the global batch, ranks have several arrays, whose slices are added in the order of a tree: on one node
+ * to the sum, on several to what the node's run of shards has as whole nodes of the tree, with which `tree` takes the
+ * place of the ring.
+ *
  * A line of flags a rank, of which it alone is the writer; they count rounds and never go back. Buffers and what is
  * said of a round have two halves, used in turns: a rank that writes into a half has seen all ranks come to the round
  * before, so all have left the one before that, which used the same half.
@@ -25,6 +29,7 @@
 #include "dist/allreduces.h"
 #include "dist/comm_private.h"
 #include "dist/sum_ranks.h"
+#include "dist/sum_shards.h"
 #include "dist/window.h"
 
 enum {
@@ -58,7 +63,9 @@ struct rr_allreduce {
     rr_window window; /* a part: flag_line, [2, half] floats */
     size_t max_count, unit, half;
     rr_allreduce *ring; /* of this slice over nodes; NULL on one node, and without a slice */
-    float **arrays;     /* [local_size] the round's values as this rank sees them */
+    const rr_allreduce_ops *ring_ops;
+    rr_sum_shards *shards; /* NULL: in the order of ranks */
+    float **arrays;        /* [local_size] the round's values as this rank sees them */
 
     uint64_t round;
     phase phase;
@@ -90,13 +97,26 @@ static bool fits(size_t bytes, size_t ranks, size_t nodes) {
 static void free_operation(rr_allreduce *op) {
     if (op == NULL) return;
     rr_window_close(&op->window);
-    if (op->ring != NULL) rr_allreduce_ring.free(op->ring);
+    if (op->ring != NULL) op->ring_ops->free(op->ring);
+    rr_sum_shards_free(op->shards);
     free(op->arrays);
     free(op);
 }
 
+static rr_status create_across(const rr_comm *comm, const rr_shard_parts *parts, size_t max_count, size_t unit,
+                               size_t tag, rr_allreduce *op) {
+    size_t slice = (max_count / unit / comm->slices + 1) * unit;
+    if (parts == NULL) return rr_allreduce_ring.create(comm->across, slice, unit, tag, &op->ring);
+    rr_shard_parts of_nodes;
+    RR_TRY(rr_shard_parts_of_nodes(comm, parts, &of_nodes));
+    rr_status status = rr_allreduce_tree_create(comm->across, &of_nodes, slice, unit, tag, &op->ring);
+    rr_shard_parts_free(&of_nodes);
+    return status;
+}
+
 /* What one rank does alone. */
-static rr_status prepare(rr_comm *comm, size_t max_count, size_t unit, size_t tag, rr_allreduce **out) {
+static rr_status prepare(rr_comm *comm, const rr_shard_parts *parts, size_t max_count, size_t unit, size_t tag,
+                         rr_allreduce **out) {
     if (tag >= RR_TAGS)
         return rr_fail(RR_ERR_RUNTIME, "tag %zu of an allreduce; allowed are 0 to %d", tag, RR_TAGS - 1);
     rr_allreduce *op = calloc(1, sizeof *op);
@@ -106,10 +126,10 @@ static rr_status prepare(rr_comm *comm, size_t max_count, size_t unit, size_t ta
     size_t half = rr_shared_any(comm) ? SHARED_HALF : HALF;
     op->half = max_count < half ? (max_count + LINE - 1) / LINE * LINE : half;
     if (op->half < comm->slices * LINE) op->half = comm->slices * LINE;
+    op->ring_ops = parts != NULL ? &rr_allreduce_tree : &rr_allreduce_ring;
     rr_status status = op->arrays != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for an allreduce");
-    if (status == RR_OK && comm->across != NULL)
-        status =
-            rr_allreduce_ring.create(comm->across, (max_count / unit / comm->slices + 1) * unit, unit, tag, &op->ring);
+    if (status == RR_OK && parts != NULL) status = rr_sum_shards_create(comm, parts, &op->shards);
+    if (status == RR_OK && comm->across != NULL) status = create_across(comm, parts, max_count, unit, tag, op);
     if (status != RR_OK) {
         free_operation(op);
         return status;
@@ -118,9 +138,10 @@ static rr_status prepare(rr_comm *comm, size_t max_count, size_t unit, size_t ta
     return RR_OK;
 }
 
-static rr_status create(rr_comm *comm, size_t max_count, size_t unit, size_t tag, rr_allreduce **out) {
+rr_status rr_allreduce_shared_create(rr_comm *comm, const rr_shard_parts *parts, size_t max_count, size_t unit,
+                                     size_t tag, rr_allreduce **out) {
     rr_allreduce *op = NULL;
-    rr_status status = rr_comm_agree(comm, prepare(comm, max_count, unit, tag, &op));
+    rr_status status = rr_comm_agree(comm, prepare(comm, parts, max_count, unit, tag, &op));
     if (status == RR_OK && op != NULL)
         status = rr_window_open(comm, sizeof(flag_line) + 2 * op->half * sizeof(float), SPARE, &op->window);
     if (status != RR_OK || op == NULL) {
@@ -129,6 +150,10 @@ static rr_status create(rr_comm *comm, size_t max_count, size_t unit, size_t tag
     }
     *out = op;
     return RR_OK;
+}
+
+static rr_status create(rr_comm *comm, size_t max_count, size_t unit, size_t tag, rr_allreduce **out) {
+    return rr_allreduce_shared_create(comm, NULL, max_count, unit, tag, out);
 }
 
 static bool works_in_place(const rr_allreduce *op) { return op->place.number > 0 && !op->alone; }
@@ -200,7 +225,7 @@ static rr_range own(const rr_allreduce *op, size_t count) {
     if (mine >= slices) return (rr_range){count, count};
     rr_range slice = rr_range_of_units(count, op->unit, mine, slices);
     if (op->ring == NULL) return slice;
-    rr_range part = rr_allreduce_ring.own(op->ring, slice.end - slice.begin);
+    rr_range part = op->ring_ops->own(op->ring, slice.end - slice.begin);
     return (rr_range){slice.begin + part.begin, slice.begin + part.end};
 }
 
@@ -218,8 +243,11 @@ static rr_status start(rr_allreduce *op, rr_exchange exchange, float *values, si
     bool in_place = rr_shared_find(comm, values, count, &op->place);
     if (!in_place && comm->nodes > 1)
         return rr_fail(RR_ERR_RUNTIME, "on several nodes `shared` sums only what lies in memory that ranks share");
+    if (!in_place && op->shards != NULL && exchange != RR_ALLGATHER)
+        return rr_fail(RR_ERR_RUNTIME, "by shards `shared` sums only what lies in memory that ranks share");
     size_t few = in_place ? FEW : FEW_ELSEWHERE;
-    op->alone = exchange != RR_ALLGATHER && comm->nodes == 1 && count * comm->local_size <= few && count <= op->half;
+    op->alone = op->shards == NULL && exchange != RR_ALLGATHER && comm->nodes == 1 && count * comm->local_size <= few &&
+                count <= op->half;
     op->step = in_place || op->alone ? count : op->half / comm->slices / LINE * LINE;
     start_round(op);
     return RR_OK;
@@ -284,8 +312,13 @@ static size_t take_segment(rr_allreduce *op, size_t cost, size_t *work) {
 static void sum_segment(rr_allreduce *op, size_t *work) {
     size_t ranks = op->comm->local_size, mine = op->comm->local_rank;
     bool kept = op->ring != NULL || op->exchange == RR_REDUCE_SCATTER; /* the others get it afterwards, or not */
-    size_t size = take_segment(op, 1 + (kept ? ranks : 2 * ranks), work);
-    rr_sum_ranks_into(op->arrays, ranks, op->cursor, size, kept ? mine : 0, kept ? mine + 1 : ranks);
+    size_t first = kept ? mine : 0, last = kept ? mine + 1 : ranks;
+    size_t cost = op->shards == NULL ? ranks + (last - first) : rr_sum_shards_cost(op->shards, last - first);
+    size_t size = take_segment(op, 1 + cost, work);
+    if (op->shards == NULL)
+        rr_sum_ranks_into(op->arrays, ranks, op->cursor, size, first, last);
+    else
+        rr_sum_shards_into(op->shards, op->arrays, op->cursor, size, first, last);
     op->cursor += size;
 }
 
@@ -299,7 +332,7 @@ static void spread_segment(rr_allreduce *op, size_t *work) {
 /* To the other nodes. */
 static rr_status start_ring(rr_allreduce *op) {
     op->phase = EXCHANGING;
-    return rr_allreduce_ring.start(op->ring, op->exchange, op->arrays[op->comm->local_rank], op->size);
+    return op->ring_ops->start(op->ring, op->exchange, op->arrays[op->comm->local_rank], op->size);
 }
 
 /* All have arrived. */
@@ -343,7 +376,7 @@ static rr_status move_on(rr_allreduce *op, size_t *work, bool *moved) {
         if (op->cursor < op->size) sum_segment(op, work);
         return op->cursor == op->size ? end_sum(op) : RR_OK;
     case EXCHANGING:
-        RR_TRY(rr_allreduce_ring.test(op->ring, &ready));
+        RR_TRY(op->ring_ops->test(op->ring, &ready));
         if (!ready) break;
         end_exchange(op);
         return RR_OK;

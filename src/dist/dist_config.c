@@ -1,10 +1,12 @@
 /* Knows nothing of MPI, so that a configuration can be checked without it. */
 #include "dist/dist_config.h"
 
+#include <string.h>
+
 #include "config/config.h"
 
 /* In the order of rr_allreduces, after auto. */
-static const char *const allreduces[] = {"auto", "ring", "mpi", "shared", NULL};
+static const char *const allreduces[] = {"auto", "ring", "mpi", "shared", "tree", NULL};
 
 static const rr_key keys[] = {
     {.name = "allreduce",
@@ -13,8 +15,8 @@ static const rr_key keys[] = {
      .preset = "auto",
      .choices = allreduces,
      .help = "how gradients are summed over ranks: ring, reduce-scatter and allgather of our own; mpi, MPI_Iallreduce; "
-             "shared, through memory that the ranks of a node share, and a ring over nodes; auto, by a fixed table "
-             "over bytes, ranks and nodes"},
+             "shared, through memory that the ranks of a node share, and a ring over nodes; tree, every rank adds its "
+             "part of all in the order of a balanced tree; auto, by a fixed table over bytes, ranks and nodes"},
     {.name = "bucket_mb",
      .type = RR_KEY_FLOAT,
      .offset = offsetof(rr_dist_config, bucket_mb),
@@ -44,8 +46,9 @@ static const rr_key keys[] = {
      .preset = "0",
      .max = 1e6,
      .unit = "shards",
-     .help =
-         "makes the weights independent of the number of ranks, bit by bit; 0: off, the only value available so far"},
+     .help = "makes the weights independent of the number of ranks, bit by bit: the global batch is cut into that many "
+             "runs of rows, whose gradients are added in the order of a balanced tree, whichever ranks have them; at "
+             "most train.global_batch_size; best is a multiple of the number of ranks, both powers of 2; 0: off"},
     {.name = "timeout_s",
      .type = RR_KEY_SIZE,
      .offset = offsetof(rr_dist_config, timeout_s),
@@ -65,9 +68,12 @@ static const rr_key keys[] = {
 
 static rr_status check(const rr_config *config, const void *section) {
     const rr_dist_config *dist = section;
-    if (dist->logical_shards != 0)
-        return rr_config_fail(config, "dist.logical_shards", "is not available yet: only 0 (off) is allowed, got %zu",
-                              dist->logical_shards);
+    const char *name = allreduces[dist->allreduce];
+    if (dist->logical_shards > 0 && (strcmp(name, "ring") == 0 || strcmp(name, "mpi") == 0))
+        return rr_config_fail(config, "dist.allreduce",
+                              "must be auto, shared or tree with dist.logical_shards %zu, got %s: it does not add in "
+                              "the order of shards",
+                              dist->logical_shards, name);
     return RR_OK;
 }
 

@@ -21,6 +21,7 @@ struct rr_reducer {
     float *grads; /* [count] */
     size_t dense, unit;
     bool sharded;
+    const rr_shard_parts *parts; /* NULL: sums are those of the ranks, in an order that the algorithm has */
     rr_sum_rows *row_sums[RR_REDUCER_ROW_SUMS]; /* of what lies behind `dense` */
     size_t row_sum_count, row_sums_started, row_sums_done;
     grad_bucket *buckets;
@@ -90,16 +91,39 @@ static const rr_allreduce_ops *choose(const rr_reducer *reducer, const rr_dist_c
     return rr_allreduce_choose((size_t)config->allreduce, count * sizeof(float), comm->size, comm->nodes);
 }
 
-/* On several nodes `shared` needs memory that is shared. `auto` means a ring where there is none. */
-static rr_status choose_algorithms(rr_reducer *reducer, const rr_dist_config *config) {
+/* What takes the place of `shared` where memory cannot be shared. */
+static const rr_allreduce_ops *replacement(const rr_reducer *reducer) {
+    return reducer->parts != NULL ? &rr_allreduce_tree : &rr_allreduce_ring;
+}
+
+/* By shards there are two: `shared`, and `tree`. */
+static const rr_allreduce_ops *choose_by_shards(const rr_reducer *reducer, const rr_dist_config *config) {
+    const rr_comm *comm = reducer->comm;
+    if (config->allreduce != RR_ALLREDUCE_AUTO) return rr_allreduces[config->allreduce - 1];
+    return comm->nodes == comm->size || !rr_comm_nodes_are_runs(comm) ? &rr_allreduce_tree : &rr_allreduce_shared;
+}
+
+/* On several nodes, and by shards, `shared` needs memory that is shared. */
+static bool can_share(const rr_reducer *reducer) {
+    const rr_comm *comm = reducer->comm;
     rr_shared_place place;
-    bool can_share = reducer->comm->nodes == 1 || rr_shared_find(reducer->comm, reducer->grads, 1, &place);
+    if (comm->nodes == 1 && reducer->parts == NULL) return true;
+    if (reducer->parts != NULL && !rr_comm_nodes_are_runs(comm)) return false;
+    return rr_shared_find(comm, reducer->grads, 1, &place);
+}
+
+/* Where memory cannot be shared `auto` means something else. */
+static rr_status choose_algorithms(rr_reducer *reducer, const rr_dist_config *config) {
+    bool shares = can_share(reducer);
     for (size_t b = 0; b < reducer->bucket_count; b++) {
-        const rr_allreduce_ops *ops = choose(reducer, config, reducer->buckets[b].count);
-        if (ops == &rr_allreduce_shared && !can_share) {
+        const rr_allreduce_ops *ops = reducer->parts != NULL ? choose_by_shards(reducer, config)
+                                                             : choose(reducer, config, reducer->buckets[b].count);
+        if (ops == &rr_allreduce_shared && !shares) {
             if (config->allreduce != RR_ALLREDUCE_AUTO)
-                return rr_fail(RR_ERR_NOMEM, "dist.allreduce shared: /dev/shm of a node has no room for the gradients");
-            ops = &rr_allreduce_ring;
+                return rr_fail(RR_ERR_NOMEM,
+                               "dist.allreduce shared: /dev/shm of a node has no room for the gradients%s",
+                               reducer->parts != NULL ? ", or the ranks of a node do not follow one another" : "");
+            ops = replacement(reducer);
         }
         reducer->buckets[b].algorithm = index_of(ops);
     }
@@ -127,6 +151,17 @@ static void free_operations(rr_reducer *reducer) {
     }
 }
 
+static rr_status create_operation(const rr_reducer *reducer, size_t algorithm, size_t count, size_t tag,
+                                  rr_allreduce **out) {
+    const rr_allreduce_ops *ops = rr_allreduces[algorithm];
+    if (reducer->parts == NULL) return ops->create(reducer->comm, count, reducer->unit, tag, out);
+    if (ops == &rr_allreduce_shared)
+        return rr_allreduce_shared_create(reducer->comm, reducer->parts, count, reducer->unit, tag, out);
+    if (ops == &rr_allreduce_tree)
+        return rr_allreduce_tree_create(reducer->comm, reducer->parts, count, reducer->unit, tag, out);
+    return rr_fail(RR_ERR_INPUT, "dist.allreduce %s does not add in the order of shards", ops->name);
+}
+
 /* Collective. Every slot gets an operation of each algorithm that one of its buckets uses, for the largest of them. */
 static rr_status create_operations(rr_reducer *reducer) {
     for (size_t slot = 0; slot < SLOTS; slot++)
@@ -137,18 +172,18 @@ static rr_status create_operations(rr_reducer *reducer) {
                     largest = reducer->buckets[b].count;
             if (largest == 0) continue;
             size_t index = slot * rr_allreduce_count + a;
-            RR_TRY(rr_comm_agree(reducer->comm, rr_allreduces[a]->create(reducer->comm, largest, reducer->unit, index,
-                                                                         &reducer->operations[index])));
+            RR_TRY(rr_comm_agree(reducer->comm,
+                                 create_operation(reducer, a, largest, index, &reducer->operations[index])));
         }
     return RR_OK;
 }
 
-/* Where `auto` meets a node that cannot share even the buffers of its ranks, a ring does it. */
+/* Where `auto` meets a node that cannot share even the buffers of its ranks, messages do it. */
 static bool replace_shared(rr_reducer *reducer, const rr_dist_config *config) {
     bool replaced = false;
     for (size_t b = 0; b < reducer->bucket_count && config->allreduce == RR_ALLREDUCE_AUTO; b++) {
         if (rr_allreduces[reducer->buckets[b].algorithm] != &rr_allreduce_shared) continue;
-        reducer->buckets[b].algorithm = index_of(&rr_allreduce_ring);
+        reducer->buckets[b].algorithm = index_of(replacement(reducer));
         replaced = true;
     }
     return replaced;
@@ -262,12 +297,19 @@ static void not_yet_ready(void *ctx, size_t end) { (void)ctx, (void)end; }
 
 rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *grads, size_t count, size_t dense,
                             size_t unit, const size_t *cuts, size_t cut_count, rr_reducer **out) {
+    return rr_reducer_create_by_shards(comm, config, NULL, grads, count, dense, unit, cuts, cut_count, out);
+}
+
+rr_status rr_reducer_create_by_shards(rr_comm *comm, const rr_dist_config *config, const rr_shard_parts *parts,
+                                      float *grads, size_t count, size_t dense, size_t unit, const size_t *cuts,
+                                      size_t cut_count, rr_reducer **out) {
     rr_status status = RR_OK;
     rr_reducer *reducer = calloc(1, sizeof *reducer);
     if (reducer == NULL) {
         status = rr_fail(RR_ERR_NOMEM, "no memory for the gradient buckets");
     } else {
         reducer->comm = comm;
+        reducer->parts = parts;
         reducer->grads = grads;
         reducer->dense = dense;
         reducer->unit = unit;

@@ -9,6 +9,7 @@
 #include "base/hooks.h"
 #include "dist/allreduce.h"
 #include "dist/dist_config.h"
+#include "dist/shard_parts.h"
 #include "dist/sum_rows.h"
 
 typedef struct rr_reducer rr_reducer;
@@ -39,6 +40,16 @@ typedef struct rr_owned {
  */
 rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *grads, size_t count, size_t dense,
                             size_t unit, const size_t *cuts, size_t cut_count, rr_reducer **out);
+/**
+ * The same in the order of shards, so that the sums do not depend on the ranks. Each rank has an arena of gradients for
+ * every whole node of its run of shards, parts->stride floats apart, the first at grads; what is ready is so in all of
+ * them. The sum takes the place of the first.
+ *
+ * @param[in] parts  borrowed; NULL: as above
+ */
+rr_status rr_reducer_create_by_shards(rr_comm *comm, const rr_dist_config *config, const rr_shard_parts *parts,
+                                      float *grads, size_t count, size_t dense, size_t unit, const size_t *cuts,
+                                      size_t cut_count, rr_reducer **out);
 void rr_reducer_free(rr_reducer *reducer);
 
 /** One of the sums for what lies behind `dense`; borrowed. It starts when all gradients are ready. */

@@ -1,12 +1,12 @@
 /*
  * The sum over ranks of a gradient of which each rank wrote few rows: an embedding's. The rows travel, not the matrix:
- * every rank gets those of all and adds them in the order of ranks, so all have the same bits.
+ * every rank gets those of all and adds them in the order of ranks, or of shards, so all have the same bits.
  */
 #ifndef RR_DIST_SUM_ROWS_H
 #define RR_DIST_SUM_ROWS_H
 
 #include "base/row_list.h"
-#include "dist/comm.h"
+#include "dist/shard_parts.h"
 
 typedef struct rr_sum_rows rr_sum_rows;
 
@@ -22,6 +22,17 @@ bool rr_rows_are_less(size_t rows, size_t height, size_t width);
  */
 rr_status rr_sum_rows_create(rr_comm *comm, float *grad, rr_row_list *rows, size_t width, size_t capacity, size_t tag,
                              rr_sum_rows **out);
+/**
+ * The same in the order of shards: each rank has a gradient for every whole node of its run, parts->stride floats
+ * apart, the first at grad, and a list of rows for each. The sum takes the place of the first, the others are cleared.
+ * @param[in] parts     copied what is needed of it
+ * @param[in] rows      [lists] borrowed
+ * @param[in] lists     as many as the rank with the most needs; the same on all
+ * @param[in] capacity  rows of all lists of a rank
+ */
+rr_status rr_sum_rows_create_by_shards(rr_comm *comm, const rr_shard_parts *parts, float *grad,
+                                       rr_row_list *const *rows, size_t lists, size_t width, size_t capacity,
+                                       size_t tag, rr_sum_rows **out);
 void rr_sum_rows_free(rr_sum_rows *operation); /* NULL is fine */
 
 /** Starts the sum of what is listed; nobody may touch the gradient until it is done. */

@@ -103,6 +103,7 @@ typedef struct rr_task {
     const rr_embedding *embedding;
     rr_examples examples; /* of tasks whose rows are examples */
     size_t tokens_a_row;  /* inputs of a row of the batch, at most */
+    size_t shards; /* dist.logical_shards, set by the owner before plan: shard i begins at row rows * i / shards */
 } rr_task;
 
 struct rr_task_ops {
@@ -128,6 +129,12 @@ struct rr_task_ops {
      */
     rr_status (*train)(rr_task *task, size_t begin, size_t end, float scale, const rr_dropout *dropout,
                        const rr_hooks *hooks, double *loss);
+
+    /**
+     * The most rows of several shards of the global batch that one call of train may have: it then adds parameters'
+     * gradients in the order of the tree over shards (task->shards). NULL, or 0: the rows of one shard in a call.
+     */
+    size_t (*rows_together)(const rr_task *task);
 
     /** The step just trained counts: the state it carried out becomes the state that the next step starts from. */
     void (*commit)(rr_task *task);

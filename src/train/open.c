@@ -44,16 +44,22 @@ static rr_status create_task(rr_run *run, const rr_resume *vocab_from, size_t sy
     return rr_comm_compare(run->comm, run->task->data_fingerprint, "the training data that the ranks read");
 }
 
-/* This rank's rows: a contiguous share of the global batch. Some ranks may have one row less than others, or none. */
-static void share_rows(rr_run *run) {
-    size_t rows = run->settings.train.global_batch_size, size = rr_comm_size(run->comm), rank = rr_comm_rank(run->comm);
-    run->begin = rows * rank / size;
-    run->end = rows * (rank + 1) / size;
-    size_t micro = run->settings.train.micro_batch_size;
-    size_t mine = run->end - run->begin;
-    run->micro_rows = micro > 0 && micro < mine ? micro : mine > 0 ? mine : 1;
+/* This rank's rows: a contiguous share of the global batch. Some ranks may have fewer than others, or none. */
+static rr_status share_rows(rr_run *run) {
+    const rr_settings *settings = &run->settings;
     run->steps_per_epoch = run->task->ops->steps_per_epoch(run->task);
-    run->total_steps = rr_settings_total_steps(&run->settings, run->steps_per_epoch);
+    run->total_steps = rr_settings_total_steps(settings, run->steps_per_epoch);
+    run->task->shards = settings->dist.logical_shards;
+    rr_gradients_spec spec = {.rows = settings->train.global_batch_size,
+                              .shards = settings->dist.logical_shards,
+                              .micro_rows = settings->train.micro_batch_size,
+                              .ranks = rr_comm_size(run->comm),
+                              .shared = 1};
+    if (spec.shards > 0) RR_TRY(rr_comm_shard_arrays(run->comm, spec.shards, &spec.shared));
+    RR_TRY(rr_gradients_plan(&spec, run->task, rr_comm_rank(run->comm), &run->sums));
+    run->begin = run->sums.begin;
+    run->end = run->sums.end;
+    return RR_OK;
 }
 
 static rr_status reserve_optimiser(rr_run *run) {
@@ -77,9 +83,9 @@ static rr_status reserve_memory(rr_run *run) {
     if (run->squares == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the norm of %zu gradients", params->total);
 
     rr_arena measure = {0};
-    run->task->ops->plan(run->task, &measure, run->micro_rows, run->begin, run->end, true);
+    run->task->ops->plan(run->task, &measure, run->sums.call_rows, run->begin, run->end, true);
     RR_TRY(rr_arena_reserve(measure.used, &run->activations));
-    run->task->ops->plan(run->task, &run->activations, run->micro_rows, run->begin, run->end, true);
+    run->task->ops->plan(run->task, &run->activations, run->sums.call_rows, run->begin, run->end, true);
     return RR_OK;
 }
 
@@ -105,12 +111,20 @@ static rr_status list_rows(rr_run *run, size_t *first) {
 
 static rr_status open_row_sums(rr_run *run, size_t first) {
     const rr_params *params = &run->task->params;
-    size_t ranks = rr_comm_size(run->comm), rows = (run->settings.train.global_batch_size + ranks - 1) / ranks;
+    size_t ranks = rr_comm_size(run->comm), shards = run->settings.dist.logical_shards, rows = 0;
+    for (size_t rank = 0; rank < ranks; rank++) {
+        size_t all = run->settings.train.global_batch_size, begin = rr_first_row(all, shards, rank, ranks);
+        size_t mine = rr_first_row(all, shards, rank + 1, ranks) - begin;
+        if (mine > rows) rows = mine;
+    }
     for (size_t i = first; i < params->count && ranks > 1; i++) {
         const rr_param *param = &params->items[i];
         rr_sum_rows **sum = &run->row_sums[run->row_sum_count];
-        RR_TRY(rr_sum_rows_create(run->comm, rr_param_grad(params, i), param->rows, param->dims[1],
-                                  rows * run->task->tokens_a_row, ROW_SUM_TAG + i - first, sum));
+        rr_row_list *lists[RR_TREE_NODES];
+        for (size_t a = 0; a < run->sums.shared; a++) lists[a] = run->sums.rows[a][i - first];
+        RR_TRY(rr_sum_rows_create_by_shards(run->comm, shards > 0 ? &run->sums.parts : NULL, rr_param_grad(params, i),
+                                            lists, run->sums.shared, param->dims[1], rows * run->task->tokens_a_row,
+                                            ROW_SUM_TAG + i - first, sum));
         run->row_sum_count++;
         RR_TRY(rr_comm_agree(run->comm, rr_reducer_sum_rows(run->reducer, *sum)));
     }
@@ -118,9 +132,11 @@ static rr_status open_row_sums(rr_run *run, size_t first) {
 }
 
 static rr_status open_reducer(rr_run *run) {
-    const rr_params *params = &run->task->params;
-    size_t first_by_rows;
-    RR_TRY(rr_comm_agree(run->comm, list_rows(run, &first_by_rows)));
+    rr_params *params = &run->task->params;
+    size_t first_by_rows = params->count;
+    rr_status listed = list_rows(run, &first_by_rows);
+    if (listed == RR_OK) listed = rr_gradients_reserve(&run->sums, params, first_by_rows);
+    RR_TRY(rr_comm_agree(run->comm, listed));
     size_t dense = first_by_rows < params->count ? params->items[first_by_rows].offset : params->total;
     size_t *cuts = malloc((params->count + 1) * sizeof *cuts);
     rr_status status =
@@ -130,8 +146,9 @@ static rr_status open_reducer(rr_run *run) {
         return status;
     }
     for (size_t i = 0; i < params->count; i++) cuts[i] = rr_param_end(params, i);
-    status = rr_reducer_create(run->comm, &run->settings.dist, params->grads, params->total, dense, RR_CLIP_PIECE, cuts,
-                               params->count, &run->reducer);
+    status = rr_reducer_create_by_shards(run->comm, &run->settings.dist, run->sums.shards > 0 ? &run->sums.parts : NULL,
+                                         params->grads, params->total, dense, RR_CLIP_PIECE, cuts, params->count,
+                                         &run->reducer);
     free(cuts);
     if (status == RR_OK) status = open_row_sums(run, first_by_rows);
     if (status == RR_OK) status = rr_control_create(run->comm, &run->control);
@@ -166,11 +183,11 @@ static rr_status open_outputs(rr_run *run) {
 static rr_status prepare(rr_run *run) {
     RR_TRY(rr_comm_agree(run->comm, rr_run_check_vectors(run)));
     if (run->settings.model.freeze_vectors) rr_param_freeze(&run->task->params, run->task->embedding->weight);
-    share_rows(run);
+    RR_TRY(rr_comm_agree(run->comm, share_rows(run)));
     run->progress.schedule.steps_per_epoch = run->steps_per_epoch;
     run->progress.schedule.total_steps = run->total_steps;
     rr_params *params = &run->task->params;
-    RR_TRY(rr_comm_shared_floats(run->comm, params->total, &run->gradients));
+    RR_TRY(rr_comm_shared_floats(run->comm, rr_gradients_floats(&run->sums, params->total), &run->gradients));
     if (run->settings.dist.shard_optimizer) RR_TRY(rr_comm_shared_floats(run->comm, params->total, &run->weights));
     params->grads = rr_shared_mine(run->gradients);
     RR_TRY(rr_comm_agree(run->comm, open_reducer(run)));
@@ -234,6 +251,7 @@ static rr_status close_run(rr_run *run) {
     rr_reducer_free(run->reducer);
     for (size_t i = 0; i < run->row_sum_count; i++) rr_sum_rows_free(run->row_sums[i]);
     rr_control_free(run->control);
+    rr_gradients_free(&run->sums);
     if (run->task != NULL) run->task->ops->free(run->task);
     rr_team_free(run->team);
     rr_arena_release(&run->values);

@@ -22,11 +22,12 @@ static void describe_resume(const rr_run *run, const rr_resume *from, rr_buffer 
                          (unsigned long long)run->progress.position.epoch);
         rr_buffer placement = {0};
         rr_run_placement(run, &placement);
-        if (strcmp(rr_buffer_text(&from->placement), rr_buffer_text(&placement)) != 0)
+        bool elastic = run->settings.dist.logical_shards > 0; /* then the bits are the same anyway */
+        if (!elastic && strcmp(rr_buffer_text(&from->placement), rr_buffer_text(&placement)) != 0)
             rr_buffer_printf(text, "\n  it ran on %s, now on %s: results agree, but bits may differ",
                              rr_buffer_text(&from->placement), rr_buffer_text(&placement));
         rr_buffer_free(&placement);
-        if (strcmp(rr_buffer_text(&from->level), rr_math_level()) != 0)
+        if (!elastic && strcmp(rr_buffer_text(&from->level), rr_math_level()) != 0)
             rr_buffer_printf(text, "\n  it computed with %s, now with %s: results agree, but bits may differ",
                              rr_buffer_text(&from->level), rr_math_level());
     }
@@ -59,6 +60,10 @@ rr_status rr_run_banner(rr_run *run, const rr_resume *from) {
                          rr_reducer_buckets(run->reducer) == 1 ? "" : "s", rr_shared_line(run->gradients),
                          run->row_sum_count > 0 ? "; those of embeddings go as rows" : "",
                          rr_reducer_sharded(run->reducer) ? "; the optimiser is sharded" : "");
+        if (run->settings.dist.logical_shards > 0)
+            rr_buffer_printf(&text,
+                             "\nadded in the order of %zu shards: the weights do not depend on ranks and threads",
+                             run->settings.dist.logical_shards);
         rr_log_message(run->log, "%s", rr_buffer_text(&text));
         if (rr_math_notice() != NULL) rr_log_warning(run->log, "%s", rr_math_notice());
         status = rr_config_dump(run->config, &config);

@@ -8,6 +8,7 @@
 #include "dist/reducer.h"
 #include "dist/shared_memory.h"
 #include "ringrnn/trainer.h"
+#include "train/gradients.h"
 #include "train/train_config.h"
 
 /** What resume needs beside the arrays; saved as one JSON object. */
@@ -30,7 +31,7 @@ typedef struct rr_run {
     rr_team *team; /* threads of this rank */
     rr_task *task;
     size_t begin, end; /* rows of the global batch that are this rank's */
-    size_t micro_rows; /* rows computed at a time */
+    rr_gradients sums; /* how their gradients are added */
     uint64_t steps_per_epoch, total_steps;
 
     rr_shared *gradients; /* where the ranks of a node can sum them in place */

@@ -24,7 +24,9 @@ static rr_status gather_carry(rr_run *run) {
     }
     for (size_t row = run->begin; row < run->end; row++)
         run->task->ops->carry_read(run->task, row, mine + (row - run->begin) * width);
-    for (size_t i = 0; i < size; i++) counts[i] = (rows * (i + 1) / size - rows * i / size) * width;
+    for (size_t i = 0; i < size; i++)
+        counts[i] =
+            (rr_first_row(rows, run->sums.shards, i + 1, size) - rr_first_row(rows, run->sums.shards, i, size)) * width;
     status = rr_comm_gather_floats(run->comm, mine, counts, run->carry);
 free_all:
     free(mine);

@@ -35,23 +35,6 @@ static void plant_faults_before(rr_run *run) {
     }
 }
 
-/* Forward and backward over this rank's rows, micro batch after micro batch; the last one starts the reductions. */
-static rr_status compute_gradients(rr_run *run, float scale, const rr_dropout *dropout, double *loss) {
-    const rr_task_ops *ops = run->task->ops;
-    rr_params_clear_grads(&run->task->params);
-    *loss = 0;
-    for (size_t begin = run->begin; begin < run->end; begin += run->micro_rows) {
-        size_t end = begin + run->micro_rows < run->end ? begin + run->micro_rows : run->end;
-        bool last = end == run->end;
-        double part;
-        RR_TRY(ops->train(run->task, begin, end, scale, dropout,
-                          last ? rr_reducer_hooks(run->reducer) : rr_reducer_tick_hooks(run->reducer), &part));
-        *loss += part;
-    }
-    rr_params_settle_grads(&run->task->params);
-    return RR_OK;
-}
-
 rr_status rr_run_step(rr_run *run, bool want_loss, rr_step_report *report) {
     const rr_task_ops *ops = run->task->ops;
     const rr_train_config *train = &run->settings.train;
@@ -85,7 +68,7 @@ rr_status rr_run_step(rr_run *run, bool want_loss, rr_step_report *report) {
     double loss;
     rr_reducer_times times, update_times;
     rr_reducer_begin(run->reducer);
-    RR_TRY(compute_gradients(run, scale, &dropout, &loss));
+    RR_TRY(rr_gradients_compute(&run->sums, run->task, scale, &dropout, run->reducer, &loss));
     if (rr_fault_planted("fail", rr_comm_rank(run->comm), progress->position.step))
         return rr_fail(RR_ERR_RUNTIME, "a fault was planted in step %llu", (unsigned long long)progress->position.step);
     rr_profile_enter(RR_PHASE_EXPOSED_COMM);

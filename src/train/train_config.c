@@ -190,6 +190,10 @@ rr_status rr_settings_bind(rr_config *config, rr_settings *out) {
     _Static_assert(sizeof structs / sizeof *structs == sizeof rr_sections / sizeof *rr_sections,
                    "a struct for each section");
     for (size_t i = 0; i < rr_section_count; i++) RR_TRY(rr_config_bind(config, rr_sections[i], structs[i]));
+    if (out->dist.logical_shards > out->train.global_batch_size)
+        return rr_config_fail(config, "dist.logical_shards",
+                              "must be at most train.global_batch_size (%zu), so that each shard has a row; got %zu",
+                              out->train.global_batch_size, out->dist.logical_shards);
     return rr_config_finish(config);
 }
 

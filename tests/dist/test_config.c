@@ -46,9 +46,12 @@ static void every_algorithm_can_be_chosen_by_its_name(void **state) {
 
 static void what_is_out_of_range_is_refused(void **state) {
     (void)state;
-    static const char *const texts[] = {"dist: {bucket_mb: 0}",        "dist: {bucket_mb: -1}",
-                                        "dist: {threads_per_rank: 0}", "dist: {threads_per_rank: 1025}",
-                                        "dist: {allreduce: tree}",     "dist: {timeout_s: -1}"};
+    static const char *const texts[] = {"dist: {bucket_mb: 0}",
+                                        "dist: {bucket_mb: -1}",
+                                        "dist: {threads_per_rank: 0}",
+                                        "dist: {threads_per_rank: 1025}",
+                                        "dist: {allreduce: carrier pigeon}",
+                                        "dist: {timeout_s: -1}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         rr_dist_config dist;
         assert_int_equal(bind(texts[i], &dist), RR_ERR_INPUT);
@@ -56,13 +59,22 @@ static void what_is_out_of_range_is_refused(void **state) {
     }
 }
 
-static void logical_shards_are_not_available_yet(void **state) {
+static void with_shards_an_allreduce_must_add_in_their_order(void **state) {
     (void)state;
     rr_dist_config dist;
-    assert_int_equal(bind("dist:\n  logical_shards: 8\n", &dist), RR_ERR_INPUT);
-    assert_non_null(strstr(rr_last_error(), "a.yaml:2"));
-    assert_non_null(strstr(rr_last_error(), "dist.logical_shards"));
-    assert_non_null(strstr(rr_last_error(), "not available yet"));
+    static const char *const possible[] = {"auto", "shared", "tree"}, *const impossible[] = {"ring", "mpi"};
+    char text[80];
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(text, sizeof text, "dist:\n  allreduce: %s\n  logical_shards: 8\n", possible[i]);
+        assert_int_equal(bind(text, &dist), RR_OK);
+        assert_int_equal(dist.logical_shards, 8);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(text, sizeof text, "dist:\n  allreduce: %s\n  logical_shards: 8\n", impossible[i]);
+        assert_int_equal(bind(text, &dist), RR_ERR_INPUT);
+        assert_non_null(strstr(rr_last_error(), "a.yaml:2: dist.allreduce"));
+        assert_non_null(strstr(rr_last_error(), "auto, shared or tree"));
+    }
 }
 
 int main(void) {
@@ -70,7 +82,7 @@ int main(void) {
         cmocka_unit_test(defaults_are_those_of_the_contract),
         cmocka_unit_test(every_algorithm_can_be_chosen_by_its_name),
         cmocka_unit_test(what_is_out_of_range_is_refused),
-        cmocka_unit_test(logical_shards_are_not_available_yet),
+        cmocka_unit_test(with_shards_an_allreduce_must_add_in_their_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
