@@ -13,7 +13,7 @@ bool rr_comm_agreed(const rr_comm *comm) { return comm->agreed; }
 static rr_status smallest(rr_comm *comm, uint64_t *values, int count, const char *what) {
     MPI_Request request;
     RR_TRY(rr_mpi_check(MPI_Iallreduce(MPI_IN_PLACE, values, count, MPI_UINT64_T, MPI_MIN, comm->mpi, &request), what));
-    return rr_mpi_wait(&request, 0, what);
+    return rr_mpi_wait(comm, &request, what);
 }
 
 static rr_status broadcast_bytes(rr_comm *comm, size_t root, void *bytes, size_t length, const char *what) {
@@ -22,7 +22,7 @@ static rr_status broadcast_bytes(rr_comm *comm, size_t root, void *bytes, size_t
         MPI_Request request;
         RR_TRY(rr_mpi_check(MPI_Ibcast((char *)bytes + begin, (int)count, MPI_BYTE, (int)root, comm->mpi, &request),
                             what));
-        RR_TRY(rr_mpi_wait(&request, 0, what));
+        RR_TRY(rr_mpi_wait(comm, &request, what));
     }
     return RR_OK;
 }
@@ -54,7 +54,7 @@ rr_status rr_comm_agree(rr_comm *comm, rr_status status) {
         MPI_Request request;
         RR_TRY(
             rr_mpi_check(MPI_Iallreduce(MPI_IN_PLACE, &failed, 1, MPI_UINT64_T, MPI_SUM, comm->mpi, &request), what));
-        RR_TRY(rr_mpi_wait(&request, 0, what));
+        RR_TRY(rr_mpi_wait(comm, &request, what));
         RR_TRY(broadcast_bytes(comm, first, &shared, sizeof shared, what));
         status = (rr_status)shared.status;
         rr_fail(status, "rank %zu (%s): %s", first, comm->places[first].host, shared.message);
@@ -107,7 +107,7 @@ static rr_status gather(rr_comm *comm, const char *values, const size_t *counts,
                            ? MPI_Irecv(out + at + begin, count, MPI_BYTE, (int)rank, RR_TAG_GATHER, comm->mpi, &request)
                            : MPI_Isend(values + begin, count, MPI_BYTE, 0, RR_TAG_GATHER, comm->mpi, &request);
             RR_TRY(rr_mpi_check(code, what));
-            RR_TRY(rr_mpi_wait(&request, 0, what));
+            RR_TRY(rr_mpi_wait(comm, &request, what));
         }
         at += bytes;
     }
@@ -181,7 +181,7 @@ static rr_status combine(rr_comm *comm, double *values, size_t count, double (*p
         MPI_Request request;
         status = rr_mpi_check(
             MPI_Iallgather(values + begin, (int)n, MPI_DOUBLE, all, (int)n, MPI_DOUBLE, comm->mpi, &request), what);
-        if (status == RR_OK) status = rr_mpi_wait(&request, 0, what);
+        if (status == RR_OK) status = rr_mpi_wait(comm, &request, what);
         for (size_t i = 0; i < n && status == RR_OK; i++) {
             values[begin + i] = all[i];
             for (size_t rank = 1; rank < comm->size; rank++)
@@ -211,7 +211,7 @@ rr_status rr_comm_sum_disjoint(rr_comm *comm, double *values, size_t count) {
         MPI_Request request;
         RR_TRY(rr_mpi_check(
             MPI_Iallreduce(MPI_IN_PLACE, values + begin, (int)n, MPI_DOUBLE, MPI_SUM, comm->mpi, &request), what));
-        RR_TRY(rr_mpi_wait(&request, comm->timeout_s, what));
+        RR_TRY(rr_mpi_wait(comm, &request, what));
     }
     return RR_OK;
 }
@@ -219,16 +219,19 @@ rr_status rr_comm_sum_disjoint(rr_comm *comm, double *values, size_t count) {
 rr_status rr_comm_barrier(rr_comm *comm) {
     MPI_Request request;
     RR_TRY(rr_mpi_check(MPI_Ibarrier(comm->mpi, &request), "waiting for all ranks"));
-    return rr_mpi_wait(&request, 0, "waiting for all ranks");
+    return rr_mpi_wait(comm, &request, "waiting for all ranks");
 }
 
 rr_status rr_comm_rest(rr_comm *comm) {
     MPI_Request request;
     RR_TRY(rr_mpi_check(MPI_Ibarrier(comm->mpi, &request), "resting until all ranks have come"));
+    rr_wait wait = rr_wait_begin(comm, "resting until all ranks have come");
     for (int done = 0;; usleep(1000)) {
         RR_TRY(rr_mpi_check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "resting until all ranks have come"));
-        if (done) return RR_OK;
+        if (done) break;
     }
+    rr_wait_end(&wait);
+    return RR_OK;
 }
 
 typedef struct ballot {
@@ -297,7 +300,7 @@ rr_status rr_comm_compare(rr_comm *comm, uint64_t value, const char *what) {
     MPI_Request request;
     status = rr_mpi_check(MPI_Iallgather(&value, 1, MPI_UINT64_T, values, 1, MPI_UINT64_T, comm->mpi, &request),
                           "comparing over ranks");
-    if (status == RR_OK) status = rr_mpi_wait(&request, 0, "comparing over ranks");
+    if (status == RR_OK) status = rr_mpi_wait(comm, &request, "comparing over ranks");
     if (status == RR_OK) {
         status = name_odd_ranks(comm, values, values + comm->size, what);
         comm->agreed = true;

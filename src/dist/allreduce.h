@@ -38,6 +38,8 @@ typedef struct rr_allreduce_ops {
     rr_status (*test)(rr_allreduce *operation, bool *done);
     /** Waits until it is done. */
     rr_status (*wait)(rr_allreduce *operation);
+    /** The rank that an operation under way waits for at the moment; may be NULL: unknown. For messages. */
+    size_t (*peer)(const rr_allreduce *operation);
     void (*free)(rr_allreduce *operation);
 } rr_allreduce_ops;
 

@@ -51,7 +51,9 @@ static rr_status create(rr_comm *comm, size_t max_count, size_t unit, size_t tag
         free_operation(operation);
         return status;
     }
+    rr_wait wait = rr_wait_begin(comm, "preparing an allreduce");
     status = rr_mpi_check(MPI_Comm_dup(comm->mpi, &operation->mpi), "preparing an allreduce");
+    rr_wait_end(&wait);
     if (status != RR_OK) {
         free_operation(operation);
         return status;
@@ -114,19 +116,22 @@ static rr_status test(rr_allreduce *operation, bool *done) {
 }
 
 static rr_status wait_for(rr_allreduce *operation) {
-    rr_patience patience = {0};
-    for (;;) {
-        bool done;
+    rr_wait wait = rr_wait_begin(operation->comm, "a sum over ranks");
+    for (bool done;; rr_wait_turn(&wait)) {
         RR_TRY(test(operation, &done));
-        if (done) return RR_OK;
-        RR_TRY(rr_patience_turn(&patience, operation->comm->timeout_s, "a sum over ranks"));
+        if (done) break;
     }
+    rr_wait_end(&wait);
+    return RR_OK;
 }
 
 rr_status rr_allreduce_baseline(rr_comm *comm, float *values, size_t count) {
     if (count > RR_PIECE) return rr_fail(RR_ERR_RUNTIME, "%zu floats are too many for one MPI_Allreduce", count);
-    return rr_mpi_check(MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_FLOAT, MPI_SUM, comm->mpi),
-                        "in MPI_Allreduce");
+    rr_wait wait = rr_wait_begin(comm, "in MPI_Allreduce");
+    RR_TRY(rr_mpi_check(MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_FLOAT, MPI_SUM, comm->mpi),
+                        "in MPI_Allreduce"));
+    rr_wait_end(&wait);
+    return RR_OK;
 }
 
 const rr_allreduce_ops rr_allreduce_mpi = {.name = "mpi",

@@ -143,6 +143,7 @@ static rr_status take_arrival(rr_allreduce *ring, bool *progress) {
     if (!done) return RR_OK;
     float *to = locate(ring, chunk_received(ring, ring->received.step), ring->received.segment, &size);
     if (is_reducing(ring, ring->received.step)) add(size, ring->incoming + slot * ring->slot_size, to);
+    rr_watchdog_moved(ring->comm->watchdog);
     ring->arrivals++;
     ring->received = next_of(ring, ring->received, chunk_received);
     *progress = true;
@@ -159,6 +160,11 @@ static rr_status take_departure(rr_allreduce *ring, bool *progress) {
     ring->sent = next_of(ring, ring->sent, chunk_sent);
     *progress = true;
     return RR_OK;
+}
+
+/* The partial sums of the left neighbour come first. */
+static size_t peer(const rr_allreduce *ring) {
+    return (size_t)(ring->received.step < ring->steps ? ring->left : ring->right);
 }
 
 static bool fits(size_t bytes, size_t ranks, size_t nodes) {
@@ -235,13 +241,13 @@ static rr_status test(rr_allreduce *ring, bool *done) {
 }
 
 static rr_status wait_for(rr_allreduce *ring) {
-    rr_patience patience = {0};
-    for (;;) {
-        bool done;
+    rr_wait wait = rr_wait_begin(ring->comm, "a sum over ranks");
+    for (bool done;; rr_wait_turn(&wait)) {
         RR_TRY(test(ring, &done));
-        if (done) return RR_OK;
-        RR_TRY(rr_patience_turn(&patience, ring->comm->timeout_s, "a sum over ranks"));
+        if (done) break;
     }
+    rr_wait_end(&wait);
+    return RR_OK;
 }
 
 const rr_allreduce_ops rr_allreduce_ring = {.name = "ring",
@@ -252,4 +258,5 @@ const rr_allreduce_ops rr_allreduce_ring = {.name = "ring",
                                             .own = own,
                                             .test = test,
                                             .wait = wait_for,
+                                            .peer = peer,
                                             .free = free_operation};

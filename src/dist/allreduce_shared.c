@@ -401,7 +401,10 @@ static rr_status test(rr_allreduce *op, bool *done) {
     *done = false;
     while (op->phase != IDLE && work > 0) {
         RR_TRY(move_on(op, &work, &moved));
-        if (moved) continue;
+        if (moved) {
+            rr_watchdog_moved(op->comm->watchdog);
+            continue;
+        }
         /* Who waits here may owe others a message that only moves on inside MPI. */
         int found;
         if (++op->idle % IDLE_TESTS != 0) return RR_OK;
@@ -412,14 +415,21 @@ static rr_status test(rr_allreduce *op, bool *done) {
     return RR_OK;
 }
 
+/* In the ring: its counterpart on another node. Else the first on this node that has not come. */
+static size_t peer(const rr_allreduce *op) {
+    const rr_comm *comm = op->comm;
+    if (op->phase == EXCHANGING) return rr_comm_rank_on(comm, rr_allreduce_ring.peer(op->ring), comm->local_rank);
+    return op->seen < comm->local_size ? rr_comm_rank_on(comm, comm->node, op->seen) : comm->rank;
+}
+
 static rr_status wait_for(rr_allreduce *op) {
-    rr_patience patience = {0};
-    for (;;) {
-        bool done;
+    rr_wait wait = rr_wait_begin(op->comm, "a sum over ranks");
+    for (bool done;; rr_wait_turn(&wait)) {
         RR_TRY(test(op, &done));
-        if (done) return RR_OK;
-        RR_TRY(rr_patience_turn(&patience, op->comm->timeout_s, "a sum over ranks"));
+        if (done) break;
     }
+    rr_wait_end(&wait);
+    return RR_OK;
 }
 
 const rr_allreduce_ops rr_allreduce_shared = {
@@ -432,4 +442,5 @@ const rr_allreduce_ops rr_allreduce_shared = {
     .own = own,
     .test = test,
     .wait = wait_for,
+    .peer = peer,
     .free = free_operation};

@@ -109,7 +109,13 @@ static rr_status set_up(rr_comm *comm, MPI_Comm of) {
     RR_TRY(find_local(comm));
     RR_TRY(number_nodes(comm));
     RR_TRY(find_counterparts(comm));
-    return gather_places(comm);
+    RR_TRY(gather_places(comm));
+    if (comm->watchdog == NULL) {
+        RR_TRY(rr_watchdog_start(comm, &comm->watchdog));
+        comm->owns_watchdog = true;
+    }
+    if (comm->across != NULL) comm->across->watchdog = comm->watchdog;
+    return RR_OK;
 }
 
 rr_status rr_comm_open(int *argc, char ***argv, rr_comm **out) {
@@ -156,7 +162,9 @@ rr_status rr_comm_first(rr_comm *comm, size_t ranks, rr_comm **out) {
     MPI_Comm part = MPI_COMM_NULL;
     *out = NULL;
     int color = comm->rank < ranks ? 0 : MPI_UNDEFINED;
+    rr_wait wait = rr_wait_begin(comm, "dividing a communicator");
     RR_TRY(rr_mpi_check(MPI_Comm_split(comm->mpi, color, (int)comm->rank, &part), "dividing a communicator"));
+    rr_wait_end(&wait);
     if (part == MPI_COMM_NULL) return RR_OK;
     rr_status status = RR_ERR_NOMEM;
     rr_comm *first = calloc(1, sizeof *first);
@@ -164,7 +172,10 @@ rr_status rr_comm_first(rr_comm *comm, size_t ranks, rr_comm **out) {
         rr_fail(RR_ERR_NOMEM, "no memory for a communicator");
     } else {
         first->mpi = first->local = MPI_COMM_NULL;
+        first->watchdog = comm->watchdog; /* the first ranks of both are the same */
+        wait = rr_wait_begin(comm, "dividing a communicator");
         status = set_up(first, part);
+        rr_wait_end(&wait);
     }
     MPI_Comm_free(&part);
     if (status != RR_OK) {
@@ -178,9 +189,12 @@ rr_status rr_comm_first(rr_comm *comm, size_t ranks, rr_comm **out) {
 void rr_comm_close(rr_comm *comm) {
     if (comm == NULL) return;
     rr_comm_close(comm->across);
+    rr_wait wait = rr_wait_begin(comm, "the end of MPI on all ranks");
     if (comm->local != MPI_COMM_NULL) MPI_Comm_free(&comm->local);
     if (comm->mpi != MPI_COMM_NULL) MPI_Comm_free(&comm->mpi);
     if (comm->owns_mpi) MPI_Finalize();
+    rr_wait_end(&wait);
+    if (comm->owns_watchdog) rr_watchdog_stop(comm->watchdog);
     free(comm->places);
     rr_buffer_free(&comm->placement_key);
     free(comm);
@@ -194,6 +208,16 @@ size_t rr_comm_node(const rr_comm *comm) { return comm->node; }
 size_t rr_comm_nodes(const rr_comm *comm) { return comm->nodes; }
 const char *rr_comm_host(const rr_comm *comm) { return comm->places[comm->rank].host; }
 const char *rr_comm_placement_key(const rr_comm *comm) { return rr_buffer_text(&comm->placement_key); }
+
+size_t rr_comm_rank_on(const rr_comm *comm, size_t node, size_t local_rank) {
+    size_t rank = 0;
+    while (comm->places[rank].node != node || local_rank-- > 0) rank++;
+    return rank;
+}
+
+void rr_comm_limit_waits(rr_comm *comm, double seconds) { rr_watchdog_limit(comm->watchdog, seconds); }
+
+void rr_comm_phase(rr_comm *comm, const char *phase, uint64_t step) { rr_watchdog_phase(comm->watchdog, phase, step); }
 
 rr_status rr_comm_placement(rr_comm *comm, rr_buffer *out) {
     rr_core_set mine, *all = NULL;
@@ -209,7 +233,7 @@ rr_status rr_comm_placement(rr_comm *comm, rr_buffer *out) {
     status = rr_mpi_check(
         MPI_Igather(&mine, (int)sizeof mine, MPI_BYTE, all, (int)sizeof mine, MPI_BYTE, 0, comm->mpi, &request),
         "gathering the cores");
-    if (status == RR_OK) status = rr_mpi_wait(&request, 0, "gathering the cores");
+    if (status == RR_OK) status = rr_mpi_wait(comm, &request, "gathering the cores");
     if (status == RR_OK && comm->rank == 0)
         status = rr_placement_describe(comm->places, all, comm->size, comm->mpi_version, out);
 free_all:
@@ -225,6 +249,7 @@ void rr_comm_abort(rr_comm *comm, rr_status status) {
     ssize_t written = write(STDERR_FILENO, rr_buffer_text(&text), text.length);
     (void)written;
     usleep(200 * 1000);
+    rr_watchdog_leave(comm->watchdog, rr_status_exit_code(status));
     MPI_Abort(comm->mpi, rr_status_exit_code(status));
     _exit(rr_status_exit_code(status));
 }

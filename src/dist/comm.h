@@ -62,7 +62,6 @@ rr_status rr_comm_max_doubles(rr_comm *comm, double *values, size_t count);
 rr_status rr_comm_sum_doubles(rr_comm *comm, double *values, size_t count);
 /**
  * Collective, in place: values that are 0 on all ranks but one each, such as parts of an array that ranks have filled.
- * Waits as in a step: at most dist.timeout_s.
  */
 rr_status rr_comm_sum_disjoint(rr_comm *comm, double *values, size_t count);
 rr_status rr_comm_barrier(rr_comm *comm);
@@ -74,6 +73,14 @@ rr_status rr_comm_rest(rr_comm *comm);
  * the ranks that differ from the majority (of `what`, "parameters after step 120").
  */
 rr_status rr_comm_compare(rr_comm *comm, uint64_t value, const char *what);
+
+/**
+ * When for so long no rank of the job is known to have made progress, it is ended (watchdog.h); before this is called,
+ * after 300 s. 0: never.
+ */
+void rr_comm_limit_waits(rr_comm *comm, double seconds);
+/** What comes now, a literal, and in which step; for the messages of a job that hangs. */
+void rr_comm_phase(rr_comm *comm, const char *phase, uint64_t step);
 
 /** Ends the whole job at once with that exit code, after printing rr_last_error() with rank and host. Never returns. */
 _Noreturn void rr_comm_abort(rr_comm *comm, rr_status status);

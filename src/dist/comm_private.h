@@ -7,6 +7,7 @@
 #include "dist/comm.h"
 #include "dist/placement.h"
 #include "dist/shared_memory.h"
+#include "dist/watchdog.h"
 
 enum {
     RR_TAGS = 4096, /* tags below are those of allreduces under way */
@@ -25,27 +26,35 @@ struct rr_comm {
     rr_rank_place *places; /* [size] host and node of every rank */
     char mpi_version[64];  /* "Open MPI 4.1.4" */
     rr_buffer placement_key;
-    double timeout_s; /* of waits within a step; 0: none. Set by the reducer, which has the configuration */
-    bool agreed;      /* the last failure is known to all ranks */
-    bool owns_mpi;    /* this communicator started MPI and ends it */
+    rr_watchdog *watchdog; /* NULL: one rank */
+    bool agreed;           /* the last failure is known to all ranks */
+    bool owns_mpi;         /* this communicator started MPI and ends it */
+    bool owns_watchdog;    /* one that was made of another borrows that one's */
 };
 
 /** RR_OK for MPI_SUCCESS; else an error worded by MPI, after what was being done. */
 rr_status rr_mpi_check(int code, const char *what);
 
 /**
- * One turn of a loop that waits for other ranks. Zero-initialise. After a thousand turns each gives the core away,
- * which another rank may need to make progress.
+ * A loop that waits for other ranks, as the watchdog sees it: begin, a turn each time round, end. Where it is left by
+ * an error the next wait takes its place. After a thousand turns each gives the core away, which another rank may need
+ * to make progress.
  */
-typedef struct rr_patience {
+typedef struct rr_wait {
+    rr_watchdog *watchdog;
     size_t turns;
-    double start_s;
-} rr_patience;
+} rr_wait;
 
-/** @param[in] limit_s  0: for ever. @return RR_ERR_RUNTIME after limit_s */
-rr_status rr_patience_turn(rr_patience *patience, double limit_s, const char *what);
+/** @param[in] what  a literal that goes on after "waits for" */
+rr_wait rr_wait_begin(const rr_comm *comm, const char *what);
+/** @return true where the watchdog would like to know more: then rr_watchdog_tell */
+bool rr_wait_turn(rr_wait *wait);
+void rr_wait_end(const rr_wait *wait);
 
-/** Waits for a request of a collective. @param[in] limit_s  0: for ever */
-rr_status rr_mpi_wait(MPI_Request *request, double limit_s, const char *what);
+/** Waits for a request of a collective. */
+rr_status rr_mpi_wait(const rr_comm *comm, MPI_Request *request, const char *what);
+
+/** The rank of comm that is local_rank on that node. */
+size_t rr_comm_rank_on(const rr_comm *comm, size_t node, size_t local_rank);
 
 #endif

@@ -49,12 +49,14 @@ rr_status rr_control_create(rr_comm *comm, rr_control_exchange **out) {
                                       .combine = MPI_OP_NULL,
                                       .request = MPI_REQUEST_NULL};
     static const char what[] = "preparing the control exchange";
+    rr_wait wait = rr_wait_begin(comm, what);
     status = rr_mpi_check(MPI_Comm_dup(comm->mpi, &exchange->mpi), what);
     if (status == RR_OK)
         status =
             rr_mpi_check(MPI_Type_contiguous(RR_CONTROL_SUMS + RR_CONTROL_MAXES, MPI_DOUBLE, &exchange->type), what);
     if (status == RR_OK) status = rr_mpi_check(MPI_Type_commit(&exchange->type), what);
     if (status == RR_OK) status = rr_mpi_check(MPI_Op_create(combine, 1, &exchange->combine), what);
+    rr_wait_end(&wait);
     if (status != RR_OK) {
         rr_control_free(exchange);
         return status;
@@ -100,13 +102,14 @@ void rr_control_tick(rr_control_exchange *exchange) {
 }
 
 rr_status rr_control_wait(rr_control_exchange *exchange, rr_control *out) {
-    rr_patience patience = {0};
     if (exchange->phase == IDLE) return rr_fail(RR_ERR_RUNTIME, "no control exchange is under way");
+    rr_wait wait = rr_wait_begin(exchange->comm, "the control exchange of a step");
     rr_control_tick(exchange);
     while (exchange->status == RR_OK && exchange->phase != DONE) {
-        RR_TRY(rr_patience_turn(&patience, exchange->comm->timeout_s, "the control exchange of a step"));
+        rr_wait_turn(&wait);
         rr_control_tick(exchange);
     }
+    rr_wait_end(&wait);
     RR_TRY(exchange->status);
     exchange->phase = IDLE;
     *out = exchange->sum;

@@ -55,7 +55,9 @@ static const rr_key keys[] = {
      .preset = "300",
      .max = 1e9,
      .unit = "seconds",
-     .help = "a rank that waits longer than that for the others within a step ends the job; 0: no limit"},
+     .help = "ends the job when for so long no rank has made progress: none computes, reads or writes, and nothing "
+             "that one "
+             "waits for has come. A rank that is only slow is waited for, however long. 0: no limit"},
     {.name = "check_every_steps",
      .type = RR_KEY_SIZE,
      .offset = offsetof(rr_dist_config, check_every_steps),

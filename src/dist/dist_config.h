@@ -10,7 +10,7 @@ typedef struct rr_dist_config {
     bool shard_optimizer; /* each rank updates its part of the weights */
     size_t threads_per_rank;
     size_t logical_shards;    /* of the global batch, in whose order gradients are added; 0: off */
-    size_t timeout_s;         /* longest wait for other ranks within a step; 0: for ever */
+    size_t timeout_s;         /* without progress on any rank; 0: for ever */
     size_t check_every_steps; /* compare the parameters' hash over ranks that often; 0: never */
 } rr_dist_config;
 

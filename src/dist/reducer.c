@@ -326,7 +326,6 @@ rr_status rr_reducer_create_by_shards(rr_comm *comm, const rr_dist_config *confi
         return status;
     }
     find_owned(reducer);
-    comm->timeout_s = (double)config->timeout_s;
     *out = reducer;
     return RR_OK;
 }
@@ -362,19 +361,41 @@ void rr_reducer_begin(rr_reducer *reducer) {
 
 void rr_reducer_begin_gather(rr_reducer *reducer, float *arena) { begin(reducer, RR_ALLGATHER, arena); }
 
+static void tell_peer(const rr_comm *comm, const rr_allreduce_ops *ops, const rr_allreduce *operation, rr_buffer *out) {
+    if (ops->peer == NULL) return;
+    size_t peer = ops->peer(operation);
+    rr_buffer_printf(out, ", for rank %zu (host %s)", peer, comm->places[peer].host);
+}
+
+/* Which of the exchanges it is that the watchdog sees standing still: the first. */
+static void tell(const rr_reducer *reducer) {
+    rr_buffer text = {0};
+    size_t b = reducer->finished;
+    if (b < reducer->started) {
+        const rr_allreduce_ops *ops = rr_allreduces[reducer->buckets[b].algorithm];
+        rr_buffer_printf(&text, "bucket %zu of %zu (%.3g MiB) by %s", b, reducer->bucket_count,
+                         (double)(reducer->buckets[b].count * sizeof(float)) / (1 << 20), ops->name);
+        tell_peer(reducer->comm, ops, operation_of(reducer, b), &text);
+    } else if (reducer->row_sums_done < reducer->row_sums_started) {
+        rr_buffer_printf(&text, "rows of embedding %zu of %zu", reducer->row_sums_done, reducer->row_sum_count);
+    }
+    rr_watchdog_tell(reducer->comm->watchdog, rr_buffer_text(&text));
+    rr_buffer_free(&text);
+}
+
 rr_status rr_reducer_finish(rr_reducer *reducer, rr_reducer_times *times) {
     *times = (rr_reducer_times){0};
     if (rr_comm_size(reducer->comm) == 1 || reducer->bucket_count == 0) return RR_OK;
-    rr_patience patience = {0};
+    rr_wait wait = rr_wait_begin(reducer->comm, "the exchange of gradients or weights between ranks");
     double begin = rr_clock_seconds();
     reducer->ready = reducer->bucket_count;
     progress(reducer);
     while (reducer->status == RR_OK && !is_finished(reducer)) {
-        RR_TRY(rr_patience_turn(&patience, reducer->comm->timeout_s,
-                                "the exchange of gradients or weights between ranks"));
+        if (rr_wait_turn(&wait)) tell(reducer);
         progress(reducer);
     }
     RR_TRY(reducer->status);
+    rr_wait_end(&wait);
     times->exposed = rr_clock_seconds() - begin;
     times->total = reducer->busy_s;
     times->hidden = times->total > times->exposed ? times->total - times->exposed : 0;

@@ -35,8 +35,7 @@ typedef struct rr_owned {
  * @param[in] cuts   [cut_count] rising offsets where a bucket may end (ends of parameters); the last is count. A bucket
  *                   closes at the first cut at or beyond dist.bucket_mb; a larger parameter is cut inside.
  *
- * Collective; a failure is agreed on. From then on waits within a step, here and in control.h, end with an error after
- * dist.timeout_s.
+ * Collective; a failure is agreed on.
  */
 rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *grads, size_t count, size_t dense,
                             size_t unit, const size_t *cuts, size_t cut_count, rr_reducer **out);

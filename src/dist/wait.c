@@ -2,7 +2,6 @@
 #include <sched.h>
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "dist/comm_private.h"
 
 enum { EAGER_TURNS = 1000 };
@@ -15,26 +14,25 @@ rr_status rr_mpi_check(int code, const char *what) {
     return rr_fail(RR_ERR_RUNTIME, "%s: %s", what, text);
 }
 
-rr_status rr_patience_turn(rr_patience *patience, double limit_s, const char *what) {
-    if (patience->turns == 0) patience->start_s = rr_clock_seconds();
-    patience->turns++;
-    if (patience->turns <= EAGER_TURNS) return RR_OK;
-    sched_yield();
-    if (limit_s > 0 && rr_clock_seconds() - patience->start_s > limit_s)
-        return rr_fail(
-            RR_ERR_RUNTIME,
-            "%s: waited longer than dist.timeout_s (%g s) for the other ranks; one of them hangs, or is much "
-            "slower",
-            what, limit_s);
-    return RR_OK;
+rr_wait rr_wait_begin(const rr_comm *comm, const char *what) {
+    rr_watchdog_waits(comm->watchdog, what);
+    return (rr_wait){.watchdog = comm->watchdog};
 }
 
-rr_status rr_mpi_wait(MPI_Request *request, double limit_s, const char *what) {
-    rr_patience patience = {0};
-    for (;;) {
-        int done = 0;
+bool rr_wait_turn(rr_wait *wait) {
+    if (++wait->turns <= EAGER_TURNS) return false;
+    sched_yield();
+    return rr_watchdog_asks(wait->watchdog);
+}
+
+void rr_wait_end(const rr_wait *wait) { rr_watchdog_waits(wait->watchdog, NULL); }
+
+rr_status rr_mpi_wait(const rr_comm *comm, MPI_Request *request, const char *what) {
+    rr_wait wait = rr_wait_begin(comm, what);
+    for (int done = 0;; rr_wait_turn(&wait)) {
         RR_TRY(rr_mpi_check(MPI_Test(request, &done, MPI_STATUS_IGNORE), what));
-        if (done) return RR_OK;
-        RR_TRY(rr_patience_turn(&patience, limit_s, what));
+        if (done) break;
     }
+    rr_wait_end(&wait);
+    return RR_OK;
 }

@@ -86,11 +86,13 @@ static void advise(unsigned char *part, size_t bytes) {
 }
 
 rr_status rr_window_open(rr_comm *comm, size_t bytes, size_t spare, rr_window *out) {
-    rr_window window = {.mpi = MPI_WIN_NULL};
+    rr_window window = {.comm = comm, .mpi = MPI_WIN_NULL};
     size_t rounded = (bytes / PAGE + 1) * PAGE + PAGE; /* with room to align and shift */
     rr_status status = rr_comm_agree(comm, prepare(comm, rounded, spare, &window));
     if (status != RR_OK || window.parts == NULL) goto close_window;
+    rr_wait wait = rr_wait_begin(comm, "sharing memory on a node");
     if (comm->local_size > 1) status = allocate(comm, rounded, &window);
+    rr_wait_end(&wait);
     status = rr_comm_agree(comm, status);
     if (status != RR_OK) {
         window.mpi = MPI_WIN_NULL; /* others may have none, and freeing it is a collective */
@@ -112,8 +114,10 @@ close_window:
 void rr_window_close(rr_window *window) {
     if (window->parts == NULL) return;
     if (window->mpi != MPI_WIN_NULL) {
+        rr_wait wait = rr_wait_begin(window->comm, "the end of sharing memory on a node");
         MPI_Win_unlock_all(window->mpi);
         MPI_Win_free(&window->mpi);
+        rr_wait_end(&wait);
     }
     free(window->plain);
     free(window->parts);

@@ -5,6 +5,7 @@
 #include "dist/comm_private.h"
 
 typedef struct rr_window {
+    const rr_comm *comm;
     MPI_Win mpi; /* MPI_WIN_NULL where the rank is alone on its node: then plain is the memory */
     void *plain;
     unsigned char **parts; /* [local_size] where this rank sees the parts of all, RR_ALIGN-aligned */

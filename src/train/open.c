@@ -204,6 +204,7 @@ static rr_status start(const rr_train_options *options, rr_comm *comm, rr_run *r
     *run = (rr_run){.options = options, .comm = comm, .start_s = rr_clock_seconds(), .last_loss = NAN};
     run->progress = (rr_progress){.best_value = NAN, .schedule = {.plateau_best = NAN, .plateau_factor = 1}};
     RR_TRY(read_config(run));
+    rr_comm_limit_waits(comm, (double)run->settings.dist.timeout_s);
     RR_TRY(rr_comm_agree(comm, rr_math_open(1)));
     RR_TRY(rr_comm_agree(comm, rr_team_create(run->settings.dist.threads_per_rank, &run->team)));
     return rr_comm_agree(comm, rr_gemm_self_check());

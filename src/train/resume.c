@@ -143,8 +143,7 @@ rr_status rr_resume_check_config(const rr_run *run, const rr_resume *resume) {
     if (status == RR_OK && difference.length > 0)
         status = rr_fail(
             RR_ERR_INPUT,
-            "the run in %s was started with another configuration:
-%s"
+            "the run in %s was started with another configuration:\n%s"
             "Only limits (*.max_*), eval (but for eval.metric), log, ckpt and dist (but for dist.logical_shards) may "
             "change. Give back the saved values, start another run (run.name), or start over with --resume never",
             rr_buffer_text(&run->folder), difference.data);

@@ -132,6 +132,7 @@ free_all:
 
 rr_status rr_run_save(rr_run *run, bool is_best) {
     float *states = NULL;
+    rr_comm_phase(run->comm, "saving", run->progress.position.step);
     rr_status status = gather_carry(run);
     if (status == RR_OK) status = gather_states(run, &states);
     if (status == RR_OK)

@@ -45,6 +45,7 @@ rr_status rr_run_step(rr_run *run, bool want_loss, rr_step_report *report) {
     /* The global batch of this step, and what all ranks must know about it. */
     rr_loss_count mine;
     rr_control local = {{0}, {0}}, all;
+    rr_comm_phase(run->comm, "training", progress->position.step);
     plant_faults_before(run);
     RR_TRY(ops->load(run->task, &progress->position, run->begin, run->end, &mine));
     local.sum[SUM_TARGETS] = mine.targets;

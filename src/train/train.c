@@ -26,6 +26,7 @@ static rr_status validate(rr_run *run, bool *improved) {
     *improved = false;
     double start = rr_clock_seconds();
     rr_profile_pause();
+    rr_comm_phase(run->comm, "evaluation", progress->position.step);
     RR_TRY(rr_run_evaluate(run->task, run->comm, RR_SPLIT_VALID, NULL, metrics, &count, NULL));
     double loss = metrics[0].value, value = metrics[run->watched].value;
     if (run->more_is_better) value = -value;
@@ -147,6 +148,7 @@ static rr_status finish(rr_run *run) {
         size_t count;
         if (chosen) RR_TRY(rr_run_read_weights(run, "best"));
         rr_buffer report = {0};
+        rr_comm_phase(run->comm, "evaluation", run->progress.position.step);
         rr_status status = rr_run_evaluate(run->task, run->comm, RR_SPLIT_TEST, NULL, metrics, &count, &report);
         if (status == RR_OK) status = say_test(run, chosen, metrics, count, &report);
         rr_buffer_free(&report);
