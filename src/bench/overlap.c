@@ -12,66 +12,9 @@
 #include "base/clock.h"
 #include "bench/ranks.h"
 #include "bench/record.h"
-#include "train/run.h"
+#include "bench/trace.h"
 
 enum { WARM_UP = 2, TURNS = 7, SYNTHETIC_STEPS = 4 };
-
-/* A call of a hook. */
-typedef struct event {
-    double s;   /* since the pass began */
-    size_t end; /* of the gradients that are ready; 0: a tick */
-} event;
-
-typedef struct trace {
-    double start_s, end_s; /* end_s: how long the pass took */
-    event *events;
-    size_t count, room;
-    bool failed; /* no memory */
-} trace;
-
-static void keep(trace *t, size_t end) {
-    if (t->count == t->room) {
-        size_t room = 2 * t->room + 1024;
-        event *events = realloc(t->events, room * sizeof *events);
-        t->failed = t->failed || events == NULL;
-        if (events == NULL) return;
-        t->events = events;
-        t->room = room;
-    }
-    t->events[t->count++] = (event){rr_clock_seconds() - t->start_s, end};
-}
-
-static void keep_ready(void *ctx, size_t end) { keep(ctx, end); }
-static void keep_tick(void *ctx) { keep(ctx, 0); }
-
-/* Forward and backward of this rank's rows, as in a step. */
-static rr_status record(rr_run *run, trace *t) {
-    rr_loss_count mine;
-    rr_dropout dropout = {.seed = run->settings.run.seed};
-    const rr_hooks hooks = {.ready = keep_ready, .tick = keep_tick, .ctx = t};
-    double loss;
-    RR_TRY(run->task->ops->load(run->task, &run->progress.position, run->begin, run->end, &mine));
-    for (int i = 0; i <= WARM_UP; i++) {
-        rr_params_clear_grads(&run->task->params);
-        t->count = 0;
-        t->start_s = rr_clock_seconds();
-        if (run->end > run->begin)
-            RR_TRY(run->task->ops->train(run->task, run->begin, run->end, 1e-3F, &dropout, &hooks, &loss));
-        t->end_s = rr_clock_seconds() - t->start_s;
-    }
-    rr_params_settle_grads(&run->task->params);
-    return t->failed ? rr_fail(RR_ERR_NOMEM, "no memory for the calls of a backward pass") : RR_OK;
-}
-
-/* Ranks compute one after the other, so that each has a core to itself. */
-static rr_status record_in_turns(rr_run *run, trace *t) {
-    for (size_t rank = 0; rank < rr_comm_size(run->comm); rank++) {
-        rr_status status = rank == rr_comm_rank(run->comm) ? record(run, t) : RR_OK;
-        RR_TRY(rr_comm_rest(run->comm));
-        RR_TRY(rr_comm_agree(run->comm, status));
-    }
-    return RR_OK;
-}
 
 static void sleep_until(double when) {
     double left = when - rr_clock_seconds();
@@ -80,7 +23,7 @@ static void sleep_until(double when) {
     nanosleep(&time, NULL);
 }
 
-static rr_status play(rr_run *run, const trace *t, double *step_s, rr_reducer_times *times) {
+static rr_status play(rr_run *run, const rr_trace *t, double *step_s, rr_reducer_times *times) {
     const rr_hooks *hooks = rr_reducer_hooks(run->reducer);
     RR_TRY(rr_comm_rest(run->comm));
     double start = rr_clock_seconds();
@@ -92,7 +35,7 @@ static rr_status play(rr_run *run, const trace *t, double *step_s, rr_reducer_ti
         else
             rr_hooks_tick(hooks);
     }
-    sleep_until(start + t->end_s);
+    sleep_until(start + t->pass_s);
     RR_TRY(rr_reducer_finish(run->reducer, times));
     *step_s = rr_clock_seconds() - start;
     return RR_OK;
@@ -122,13 +65,6 @@ static void list_again(rr_params *params, const listed *kept) {
         for (size_t k = 0; k < kept[i].count; k++) rr_param_list_row(params, i, (size_t)kept[i].numbers[k]);
 }
 
-/* When the first gradients were ready: from then on there is something to hide. */
-static double first_ready(const trace *t) {
-    for (size_t i = 0; i < t->count; i++)
-        if (t->events[i].end > 0) return t->events[i].s;
-    return t->end_s;
-}
-
 enum { STEP, EXPOSED, TOTAL, FIGURES };
 
 static void print(const rr_run *run, size_t turns, const double pass[2], double *figures) {
@@ -150,7 +86,7 @@ static void print(const rr_run *run, size_t turns, const double pass[2], double 
 }
 
 /* figures: [FIGURES, turns], of the slowest rank. */
-static rr_status play_turns(rr_run *run, size_t turns, const trace *t, const listed *kept, double *figures) {
+static rr_status play_turns(rr_run *run, size_t turns, const rr_trace *t, const listed *kept, double *figures) {
     for (size_t turn = 0; turn < turns + 1; turn++) { /* one more, to warm up */
         rr_reducer_times times = {0};
         double step_s = 0;
@@ -163,11 +99,12 @@ static rr_status play_turns(rr_run *run, size_t turns, const trace *t, const lis
     return RR_OK;
 }
 
-static rr_status measure(rr_run *run, size_t wanted, trace *t, listed *kept) {
+static rr_status measure(rr_run *run, size_t wanted, rr_trace *t, listed *kept) {
     size_t turns = wanted > 0 ? wanted : TURNS;
-    RR_TRY(record_in_turns(run, t));
+    RR_TRY(rr_trace_record_in_turns(run, WARM_UP, t));
     RR_TRY(rr_comm_agree(run->comm, keep_rows(&run->task->params, kept)));
-    double *figures = malloc(FIGURES * turns * sizeof *figures), pass[2] = {t->end_s, t->end_s - first_ready(t)};
+    double *figures = malloc(FIGURES * turns * sizeof *figures),
+           pass[2] = {t->pass_s, t->pass_s - rr_trace_first_ready(t)};
     rr_status status = figures != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for the times of %zu turns", turns);
     status = rr_comm_agree(run->comm, status);
     if (status == RR_OK && figures != NULL) status = play_turns(run, turns, t, kept, figures);
@@ -179,7 +116,7 @@ static rr_status measure(rr_run *run, size_t wanted, trace *t, listed *kept) {
 
 static rr_status bench(const rr_bench_options *options, rr_comm *comm) {
     rr_run run;
-    trace t = {0};
+    rr_trace t = {0};
     listed *kept = NULL;
     rr_status status = rr_run_open_synthetic(&options->train, comm, SYNTHETIC_STEPS, &run);
     size_t params = status == RR_OK ? run.task->params.count : 0;
@@ -190,7 +127,7 @@ static rr_status bench(const rr_bench_options *options, rr_comm *comm) {
     if (status == RR_OK && kept != NULL) status = measure(&run, options->steps, &t, kept);
     for (size_t i = 0; i < params && kept != NULL; i++) free(kept[i].numbers);
     free(kept);
-    free(t.events);
+    rr_trace_free(&t);
     return rr_run_end(&run, status);
 }
 

@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -90,4 +92,35 @@ rr_slurm_state rr_slurm_job_state(const char *job, const char *step) {
     }
     rr_buffer_free(&out);
     return state;
+}
+
+/* "1-02:03:04", "02:03:04", "03:04" */
+static double read_duration(const char *text) {
+    double days = 0, seconds = 0;
+    char *end;
+    for (;;) {
+        double part = strtod(text, &end);
+        if (end == text) return NAN;
+        if (*end == '-') {
+            days = part;
+        } else {
+            seconds = 60 * seconds + part;
+            if (*end != ':') break;
+        }
+        text = end + 1;
+    }
+    return end[strspn(end, " \n")] == 0 ? 86400 * days + seconds : NAN;
+}
+
+double rr_slurm_time_left(const char *job) {
+    char *arguments[] = {"squeue", "--noheader", "--jobs", (char *)job, "--format=%L", NULL};
+    rr_buffer out = {0};
+    double left = NAN;
+    if (is_number(job) && run(arguments, &out) == 0) {
+        const char *text = rr_buffer_text(&out);
+        text += strspn(text, " ");
+        left = strncmp(text, "UNLIMITED", 9) == 0 ? INFINITY : read_duration(text);
+    }
+    rr_buffer_free(&out);
+    return left;
 }

@@ -13,4 +13,7 @@ typedef enum rr_slurm_state { RR_SLURM_LISTED, RR_SLURM_ENDED, RR_SLURM_UNKNOWN 
  */
 rr_slurm_state rr_slurm_job_state(const char *job, const char *step);
 
+/** Seconds until squeue says that the job's time limit is reached, INFINITY without one; NAN if that is not known. */
+double rr_slurm_time_left(const char *job);
+
 #endif

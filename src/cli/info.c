@@ -7,8 +7,7 @@
 #include "ckpt/safetensors.h"
 #include "cli/cli.h"
 #include "cli/load.h"
-#include "dist/sum_rows.h"
-#include "train/gradients.h"
+#include "train/footprint.h"
 
 static double mib(double bytes) { return bytes / (1 << 20); }
 
@@ -20,80 +19,22 @@ static void print_shape(const size_t *dims, size_t count) {
     printf("%-16s", count > 0 ? text : "scalar");
 }
 
-/* The gradient of this parameter goes as rows: tokens of them at most, in the global batch. */
-static bool goes_by_rows(const rr_loaded *loaded, const rr_param *param, size_t *tokens) {
-    *tokens = loaded->settings.train.global_batch_size * loaded->task->tokens_a_row;
-    return param->rowwise && rr_rows_are_less(*tokens, param->dims[0], param->dims[1]);
-}
-
-/* Each rank's part of the slots through which embeddings are summed: one for each rank. */
-static double floats_of_row_sums(const rr_loaded *loaded, size_t ranks) {
-    const rr_params *params = &loaded->task->params;
-    double floats = 0;
-    for (size_t i = 0; i < params->count && ranks > 1; i++) {
-        size_t tokens;
-        if (goes_by_rows(loaded, &params->items[i], &tokens))
-            floats += (double)(tokens + ranks) * (double)(params->items[i].dims[1] + 1);
-    }
-    return floats;
-}
-
 /* Bytes of a rank that computes the most rows, in the order of the arenas. */
-static rr_status print_memory(const rr_loaded *loaded, size_t ranks) {
-    const rr_settings *settings = &loaded->settings;
-    const rr_params *params = &loaded->task->params;
-    size_t states = rr_optims[settings->optim.type]->states(&settings->optim), bytes = params->total * sizeof(float);
-    rr_gradients_spec spec = {.rows = settings->train.global_batch_size,
-                              .shards = settings->dist.logical_shards,
-                              .micro_rows = settings->train.micro_batch_size,
-                              .ranks = ranks,
-                              .shared = 1};
-    if (spec.shards > 0) {
-        rr_shard_parts parts;
-        RR_TRY(rr_shard_parts_create(spec.shards, ranks, 0, &parts));
-        spec.shared = rr_shard_parts_most(&parts);
-        rr_shard_parts_free(&parts);
-    }
-    rr_gradients sums;
-    loaded->task->shards = spec.shards;
-    rr_status status = rr_gradients_plan(&spec, loaded->task, ranks - 1, &sums); /* the last has as much as any */
-    size_t rows = sums.end - sums.begin, micro = sums.call_rows, arenas = sums.shared + sums.extra;
-    rr_gradients_free(&sums);
-    RR_TRY(status);
-    rr_arena measure = {0};
-    loaded->task->ops->plan(loaded->task, &measure, micro, 0, rows, true);
-    bool sharded = settings->dist.shard_optimizer && ranks > 1;
-    double optimiser = (double)(bytes * states) / (sharded ? (double)ranks : 1);
-    double row_sums = sizeof(float) * floats_of_row_sums(loaded, ranks);
-    double total = (double)((1 + arenas) * bytes + measure.used) + optimiser + row_sums;
+static void print_memory(const rr_loaded *loaded, const rr_footprint *sizes) {
     printf("memory a rank     %.1f MiB: parameters %.1f, gradients %.1f, optimiser %.1f, activations of %zu rows %.1f",
-           mib(total), mib((double)bytes), mib((double)(arenas * bytes)), mib(optimiser), micro,
-           mib((double)measure.used));
-    if (row_sums > 0) printf(", rows of embeddings %.1f", mib(row_sums));
+           mib(sizes->total), mib(sizes->parameters), mib(sizes->gradients), mib(sizes->optimiser), sizes->micro_rows,
+           mib(sizes->activations));
+    if (sizes->row_sums > 0) printf(", rows of embeddings %.1f", mib(sizes->row_sums));
     printf("\n");
-    if (sharded && states > 0)
+    if (sizes->optimiser_saved > 0)
         printf("                  and on rank 0 while it saves, the whole state of the optimiser: %.1f\n",
-               mib((double)(bytes * states)));
-    if (spec.shards > 0)
+               mib(sizes->optimiser_saved));
+    if (loaded->settings.dist.logical_shards > 0)
         printf("order of sums     %zu shards of the global batch: the weights do not depend on ranks; %s\n",
-               spec.shards,
+               loaded->settings.dist.logical_shards,
                loaded->task->ops->rows_together != NULL && loaded->task->ops->rows_together(loaded->task) > 0
                    ? "a rank computes its shards together"
                    : "each shard is computed by itself");
-    return RR_OK;
-}
-
-/* Floats that a rank sends in a step: both halves of a sum for matrices, one for the rows of embeddings. */
-static double floats_sent(const rr_loaded *loaded, size_t ranks) {
-    const rr_params *params = &loaded->task->params;
-    double floats = 0;
-    for (size_t i = 0; i < params->count; i++) {
-        const rr_param *param = &params->items[i];
-        size_t tokens;
-        floats += goes_by_rows(loaded, param, &tokens) ? (double)tokens * (double)(param->dims[1] + 1)
-                                                       : 2.0 * (double)param->count;
-    }
-    return floats * (double)(ranks - 1) / (double)ranks;
 }
 
 static rr_status config_info(const rr_cli_arguments *arguments, size_t ranks) {
@@ -102,6 +43,8 @@ static rr_status config_info(const rr_cli_arguments *arguments, size_t ranks) {
     if (status == RR_OK) {
         const rr_params *params = &loaded.task->params;
         rr_task_cost cost = loaded.task->ops->cost(loaded.task);
+        rr_footprint sizes = {0};
+        status = rr_footprint_of(&loaded.settings, loaded.task, ranks, &sizes);
         rr_buffer text = {0};
         for (size_t i = 0; i < params->count; i++) {
             printf("  %-32s", params->items[i].name);
@@ -115,8 +58,8 @@ static rr_status config_info(const rr_cli_arguments *arguments, size_t ranks) {
         printf("work a step       %.3f GFLOP (6 x multiply-adds of the matrices) over all ranks, %.0f targets\n",
                6e-9 * cost.macs_per_target * cost.targets_per_step, cost.targets_per_step);
         printf("sent a step       %.2f MiB a rank on %zu ranks (2 (N - 1) / N of the gradients; of embeddings, rows)\n",
-               mib(sizeof(float) * floats_sent(&loaded, ranks)), ranks);
-        status = print_memory(&loaded, ranks);
+               mib(sizeof(float) * sizes.sent_floats), ranks);
+        print_memory(&loaded, &sizes);
         rr_buffer_free(&text);
     }
     rr_load_free(&loaded);

@@ -230,13 +230,13 @@ static rr_status test(rr_allreduce *op, bool *done) {
 }
 
 static rr_status wait_for(rr_allreduce *op) {
-    rr_patience patience = {0};
-    for (;;) {
-        bool done;
+    rr_wait wait = rr_wait_begin(op->comm, "a sum over ranks");
+    for (bool done;; rr_wait_turn(&wait)) {
         RR_TRY(test(op, &done));
-        if (done) return RR_OK;
-        RR_TRY(rr_patience_turn(&patience, op->comm->timeout_s, "a sum over ranks"));
+        if (done) break;
     }
+    rr_wait_end(&wait);
+    return RR_OK;
 }
 
 const rr_allreduce_ops rr_allreduce_tree = {

@@ -82,12 +82,17 @@ static rr_status find_counterparts(rr_comm *comm) {
     return rr_mpi_check(MPI_Comm_set_errhandler(across, MPI_ERRORS_RETURN), "setting the error handler");
 }
 
-static rr_status gather_places(rr_comm *comm) {
+static rr_rank_place own_place(const rr_comm *comm) {
     rr_rank_place mine = {.node = comm->node};
     char host[256] = "";
     if (gethostname(host, sizeof host - 1) != 0 || host[0] == 0) snprintf(host, sizeof host, "node%zu", comm->node);
     host[strcspn(host, ".")] = 0; /* the domain is the same for all */
     snprintf(mine.host, sizeof mine.host, "%.*s", (int)sizeof mine.host - 1, host);
+    return mine;
+}
+
+static rr_status gather_places(rr_comm *comm) {
+    rr_rank_place mine = own_place(comm);
     comm->places = calloc(comm->size, sizeof *comm->places);
     if (comm->places == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the names of %zu ranks", comm->size);
     RR_TRY(rr_mpi_check(
@@ -148,14 +153,24 @@ rr_status rr_comm_open(int *argc, char ***argv, rr_comm **out) {
     return RR_OK;
 }
 
-rr_status rr_comm_open_if_launched(int *argc, char ***argv, rr_comm **out) {
-    if (rr_launched(environment)) return rr_comm_open(argc, argv, out);
+rr_status rr_comm_alone(rr_comm **out) {
     rr_comm *comm = calloc(1, sizeof *comm);
     if (comm == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the communicator");
     comm->mpi = comm->local = MPI_COMM_NULL;
     comm->size = comm->local_size = comm->nodes = comm->slices = 1;
+    comm->places = calloc(1, sizeof *comm->places);
+    if (comm->places == NULL) {
+        free(comm);
+        return rr_fail(RR_ERR_NOMEM, "no memory for the communicator");
+    }
+    comm->places[0] = own_place(comm);
+    snprintf(comm->mpi_version, sizeof comm->mpi_version, "no MPI");
     *out = comm;
     return RR_OK;
+}
+
+rr_status rr_comm_open_if_launched(int *argc, char ***argv, rr_comm **out) {
+    return rr_launched(environment) ? rr_comm_open(argc, argv, out) : rr_comm_alone(out);
 }
 
 rr_status rr_comm_first(rr_comm *comm, size_t ranks, rr_comm **out) {
@@ -207,6 +222,7 @@ size_t rr_comm_local_size(const rr_comm *comm) { return comm->local_size; }
 size_t rr_comm_node(const rr_comm *comm) { return comm->node; }
 size_t rr_comm_nodes(const rr_comm *comm) { return comm->nodes; }
 const char *rr_comm_host(const rr_comm *comm) { return comm->places[comm->rank].host; }
+const char *rr_comm_mpi_version(const rr_comm *comm) { return comm->mpi_version; }
 const char *rr_comm_placement_key(const rr_comm *comm) { return rr_buffer_text(&comm->placement_key); }
 
 size_t rr_comm_rank_on(const rr_comm *comm, size_t node, size_t local_rank) {
@@ -250,6 +266,6 @@ void rr_comm_abort(rr_comm *comm, rr_status status) {
     (void)written;
     usleep(200 * 1000);
     rr_watchdog_leave(comm->watchdog, rr_status_exit_code(status));
-    MPI_Abort(comm->mpi, rr_status_exit_code(status));
+    if (comm->mpi != MPI_COMM_NULL) MPI_Abort(comm->mpi, rr_status_exit_code(status));
     _exit(rr_status_exit_code(status));
 }

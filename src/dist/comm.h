@@ -22,6 +22,8 @@ rr_status rr_comm_open(int *argc, char ***argv, rr_comm **out);
  * gathering work: a command that people use without mpirun then starts at once, and where no MPI is set up.
  */
 rr_status rr_comm_open_if_launched(int *argc, char ***argv, rr_comm **out);
+/** One rank by itself, without MPI: what agrees, combines and waits over ranks works, and returns at once. */
+rr_status rr_comm_alone(rr_comm **out);
 /** Collective: the first `ranks` ranks get a communicator of their own, to be closed before the whole; others NULL. */
 rr_status rr_comm_first(rr_comm *comm, size_t ranks, rr_comm **out);
 /** Collective; MPI_Finalize. After a failure of one rank use rr_comm_abort. */
@@ -34,6 +36,7 @@ size_t rr_comm_local_size(const rr_comm *comm);
 size_t rr_comm_node(const rr_comm *comm); /* nodes are numbered by their lowest rank */
 size_t rr_comm_nodes(const rr_comm *comm);
 const char *rr_comm_host(const rr_comm *comm);
+const char *rr_comm_mpi_version(const rr_comm *comm); /* "Open MPI 4.1.4"; "no MPI" of a rank by itself */
 
 /**
  * Collective. Set-up errors: every rank passes its own status; if any is not RR_OK all return the status of the lowest

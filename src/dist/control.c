@@ -48,6 +48,8 @@ rr_status rr_control_create(rr_comm *comm, rr_control_exchange **out) {
                                       .type = MPI_DATATYPE_NULL,
                                       .combine = MPI_OP_NULL,
                                       .request = MPI_REQUEST_NULL};
+    *out = exchange;
+    if (comm->size == 1) return RR_OK; /* which may be there without MPI */
     static const char what[] = "preparing the control exchange";
     rr_wait wait = rr_wait_begin(comm, what);
     status = rr_mpi_check(MPI_Comm_dup(comm->mpi, &exchange->mpi), what);
@@ -59,10 +61,9 @@ rr_status rr_control_create(rr_comm *comm, rr_control_exchange **out) {
     rr_wait_end(&wait);
     if (status != RR_OK) {
         rr_control_free(exchange);
-        return status;
+        *out = NULL;
     }
-    *out = exchange;
-    return RR_OK;
+    return status;
 }
 
 void rr_control_free(rr_control_exchange *exchange) {

@@ -18,7 +18,8 @@ task: data nn math config base
 model: task optim ckpt log data nn math config base
 train: model task optim ckpt log dist data nn math config base
 bench: train model task optim ckpt log dist data nn math config base
-cli: bench train model task optim ckpt log dist data nn math config base'
+doctor: bench train model task optim ckpt log dist data nn math config base
+cli: doctor bench train model task optim ckpt log dist data nn math config base'
 
 # header: the rooms that may include it
 libraries='mpi.h: dist

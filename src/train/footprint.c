@@ -1,0 +1,66 @@
+#include "train/footprint.h"
+
+#include "dist/sum_rows.h"
+#include "train/gradients.h"
+
+/* The gradient of this parameter goes as rows: tokens of them at most, in the global batch. */
+static bool goes_by_rows(const rr_settings *settings, const rr_task *task, const rr_param *param, size_t *tokens) {
+    *tokens = settings->train.global_batch_size * task->tokens_a_row;
+    return param->rowwise && rr_rows_are_less(*tokens, param->dims[0], param->dims[1]);
+}
+
+/* Arenas of gradients and rows of the last rank, which has as many as any. */
+static rr_status plan_gradients(const rr_settings *settings, rr_task *task, size_t ranks, rr_footprint *sizes,
+                                size_t *rows) {
+    rr_gradients_spec spec = {.rows = settings->train.global_batch_size,
+                              .shards = settings->dist.logical_shards,
+                              .micro_rows = settings->train.micro_batch_size,
+                              .ranks = ranks,
+                              .shared = 1};
+    if (spec.shards > 0) {
+        rr_shard_parts parts;
+        RR_TRY(rr_shard_parts_create(spec.shards, ranks, 0, &parts));
+        spec.shared = rr_shard_parts_most(&parts);
+        rr_shard_parts_free(&parts);
+    }
+    rr_gradients sums;
+    task->shards = spec.shards;
+    rr_status status = rr_gradients_plan(&spec, task, ranks - 1, &sums);
+    *rows = sums.end - sums.begin;
+    sizes->micro_rows = sums.call_rows;
+    sizes->gradients = (double)(sums.shared + sums.extra) * sizes->parameters;
+    rr_gradients_free(&sums);
+    return status;
+}
+
+rr_status rr_footprint_of(const rr_settings *settings, rr_task *task, size_t ranks, rr_footprint *out) {
+    const rr_params *params = &task->params;
+    size_t bytes = params->total * sizeof(float), rows;
+    rr_footprint sizes = {.parameters = (double)bytes};
+    RR_TRY(plan_gradients(settings, task, ranks, &sizes, &rows));
+    sizes.states = rr_optims[settings->optim.type]->states(&settings->optim);
+    rr_arena measure = {0};
+    task->ops->plan(task, &measure, sizes.micro_rows, 0, rows, true);
+    sizes.activations = (double)measure.used;
+    bool sharded = settings->dist.shard_optimizer && ranks > 1;
+    sizes.optimiser = (double)(bytes * sizes.states) / (sharded ? (double)ranks : 1);
+    sizes.optimiser_saved = sharded ? (double)(bytes * sizes.states) : 0;
+    for (size_t i = 0; i < params->count; i++) {
+        const rr_param *param = &params->items[i];
+        size_t tokens, width = param->dims[1];
+        if (goes_by_rows(settings, task, param, &tokens)) {
+            /* each rank's part of the slots through which embeddings are summed: one for each rank */
+            if (ranks > 1) sizes.row_sums += (double)((tokens + ranks) * (width + 1) * sizeof(float));
+            sizes.row_floats += (double)(tokens * (width + 1));
+        } else {
+            sizes.dense_floats += (double)param->count;
+        }
+    }
+    sizes.sent_floats = (2 * sizes.dense_floats + sizes.row_floats) * (double)(ranks - 1) / (double)ranks;
+    sizes.total = sizes.parameters + sizes.gradients + sizes.optimiser + sizes.activations + sizes.row_sums;
+    size_t carried = task->ops->carry_size(task) * settings->train.global_batch_size;
+    sizes.checkpoint =
+        sizeof(float) * ((double)rr_params_scalars(params) * (double)(1 + sizes.states) + (double)carried);
+    *out = sizes;
+    return RR_OK;
+}
