@@ -16,8 +16,7 @@ typedef struct rr_command {
 } rr_command;
 
 extern const rr_command rr_command_train, rr_command_eval, rr_command_generate, rr_command_predict, rr_command_info,
-    rr_command_check, rr_command_config, rr_command_bench, rr_command_bpe,
-    rr_command_doctor;
+    rr_command_check, rr_command_config, rr_command_bench, rr_command_bpe, rr_command_doctor;
 
 enum { RR_CLI_OVERRIDES = 256, RR_CLI_OPERANDS = 8 };
 

@@ -116,9 +116,12 @@ void rr_judge_cores(const rr_examination *examination, const rr_patients *patien
     rr_report_number(report, "hardware_threads", first->host_threads);
     rr_report_number(report, "quota_cores_min", quota.least);
     rr_report_number(report, "load", first->load);
-    for (size_t rank = 0; rank < patients->count; rank++)
-        rr_report_row(report, "ranks_of_nodes", "rank", (double)rank, "node", (double)patients->all[rank].place.node,
-                      "cores", (double)count_cores(&patients->all[rank].cores), NULL);
+    for (size_t rank = 0; rank < patients->count; rank++) {
+        const rr_report_cell cells[] = {{"rank", (double)rank},
+                                        {"node", (double)patients->all[rank].place.node},
+                                        {"cores", (double)count_cores(&patients->all[rank].cores)}};
+        rr_report_row(report, "ranks_of_nodes", cells, sizeof cells / sizeof *cells);
+    }
     describe(patients, rr_comm_mpi_version(examination->comm), report);
     judge_threads(examination, patients, report);
     judge_nodes(examination, patients, report);

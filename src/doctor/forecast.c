@@ -159,12 +159,19 @@ static rr_status report_rows(const rr_cluster_model *cluster, const rr_settings 
         RR_TRY(forecast(cluster, settings, task, ranks, batch * ranks, &weak_rows, &weak));
         RR_TRY(forecast(cluster, settings, task, ranks, batch, &rows, &strong));
         double strong_efficiency = one_s / strong.step_s / (double)ranks, weak_efficiency = one_s / weak.step_s;
-        rr_report_row(report, "rows", "ranks", (double)ranks, "nodes", (double)nodes, "strong_rows_a_rank",
-                      (double)rows, "strong_compute_ms", 1e3 * strong.compute_s, "strong_comm_ms", 1e3 * strong.comm_s,
-                      "strong_exposed_ms", 1e3 * strong.exposed_s, "strong_step_ms", 1e3 * strong.step_s,
-                      "strong_efficiency", strong_efficiency, "weak_comm_ms", 1e3 * weak.comm_s, "weak_exposed_ms",
-                      1e3 * weak.exposed_s, "weak_step_ms", 1e3 * weak.step_s, "weak_efficiency", weak_efficiency,
-                      NULL);
+        const rr_report_cell cells[] = {{"ranks", (double)ranks},
+                                        {"nodes", (double)nodes},
+                                        {"strong_rows_a_rank", (double)rows},
+                                        {"strong_compute_ms", 1e3 * strong.compute_s},
+                                        {"strong_comm_ms", 1e3 * strong.comm_s},
+                                        {"strong_exposed_ms", 1e3 * strong.exposed_s},
+                                        {"strong_step_ms", 1e3 * strong.step_s},
+                                        {"strong_efficiency", strong_efficiency},
+                                        {"weak_comm_ms", 1e3 * weak.comm_s},
+                                        {"weak_exposed_ms", 1e3 * weak.exposed_s},
+                                        {"weak_step_ms", 1e3 * weak.step_s},
+                                        {"weak_efficiency", weak_efficiency}};
+        rr_report_row(report, "rows", cells, sizeof cells / sizeof *cells);
         rr_report_line(report, "%6zu %6zu %8zu %10.1f %10.1f %10.1f %7.0f %% %10.1f %7.0f %%", ranks, nodes, rows,
                        1e3 * strong.compute_s, 1e3 * strong.exposed_s, 1e3 * strong.step_s, 100 * strong_efficiency,
                        1e3 * weak.step_s, 100 * weak_efficiency);

@@ -237,8 +237,11 @@ void rr_judge_network(const rr_examination *examination, const rr_patients *pati
         for (size_t i = 0; i < patients->all[rank].link_count; i++) {
             const rr_fact_link *link = &patients->all[rank].links[i];
             list.links[list.count++] = (struct named_link){rank, link};
-            rr_report_row(report, "links", "rank", (double)rank, "partner", (double)link->partner, "latency_us",
-                          1e6 * link->rates.latency_s, "mb_per_s", 1e-6 * link->rates.bytes_per_s, NULL);
+            const rr_report_cell cells[] = {{"rank", (double)rank},
+                                            {"partner", (double)link->partner},
+                                            {"latency_us", 1e6 * link->rates.latency_s},
+                                            {"mb_per_s", 1e-6 * link->rates.bytes_per_s}};
+            rr_report_row(report, "links", cells, sizeof cells / sizeof *cells);
         }
     if (list.count > 0) judge_links(&list, report, &median);
     rr_report_number(report, "latency_us", 1e6 * median.latency_s);

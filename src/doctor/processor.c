@@ -19,9 +19,10 @@ static const double PRODUCTS_S = 0.1, SLOW_PRODUCTS = 0.5, SLOW_RANK = 0.8;
 
 /* GFLOP/s of the library's products, the best of some; NAN without memory. */
 static double measure_products(void) {
-    float *x = malloc((size_t)(2 * ROWS * WIDE + WIDE * WIDE) * sizeof *x), *y = x + ROWS * WIDE, *w = y + ROWS * WIDE;
+    float *x = malloc((size_t)(2 * ROWS * WIDE + WIDE * WIDE) * sizeof *x);
     double best = 0, begin = rr_clock_seconds();
     if (x == NULL) return NAN;
+    float *y = x + (size_t)ROWS * WIDE, *w = y + (size_t)ROWS * WIDE;
     for (size_t i = 0; i < 2 * ROWS * WIDE + WIDE * WIDE; i++) x[i] = (float)(i % 17) - 8;
     while (rr_clock_seconds() - begin < PRODUCTS_S) {
         double start = rr_clock_seconds();

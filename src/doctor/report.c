@@ -60,15 +60,11 @@ void rr_report_text(rr_report *report, const char *key, const char *value) {
     if (report != NULL) cJSON_AddStringToObject(report->section, key, value);
 }
 
-void rr_report_row(rr_report *report, const char *key, ...) {
+void rr_report_row(rr_report *report, const char *key, const rr_report_cell *cells, size_t count) {
     if (report == NULL) return;
     cJSON *array = cJSON_GetObjectItemCaseSensitive(report->section, key), *row = cJSON_CreateObject();
     if (array == NULL) array = cJSON_AddArrayToObject(report->section, key);
-    va_list values;
-    va_start(values, key);
-    for (const char *name = va_arg(values, const char *); name != NULL; name = va_arg(values, const char *))
-        add_number(row, name, va_arg(values, double));
-    va_end(values);
+    for (size_t i = 0; i < count; i++) add_number(row, cells[i].name, cells[i].value);
     cJSON_AddItemToArray(array, row);
 }
 

@@ -20,8 +20,14 @@ void rr_report_section(rr_report *report, const char *name);
 /** A fact of the JSON object; numbers that are not finite are null there. */
 void rr_report_number(rr_report *report, const char *key, double value);
 void rr_report_text(rr_report *report, const char *key, const char *value);
-/** A row of the array `key`: name, value ... pairs of numbers, up to a NULL name. */
-void rr_report_row(rr_report *report, const char *key, ...);
+/** A number of a row. */
+typedef struct rr_report_cell {
+    const char *name;
+    double value;
+} rr_report_cell;
+
+/** A row of the array `key`. */
+void rr_report_row(rr_report *report, const char *key, const rr_report_cell *cells, size_t count);
 
 /** A line for people. */
 void rr_report_line(rr_report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
