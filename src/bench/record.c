@@ -89,6 +89,28 @@ void rr_bench_record_print(const rr_bench_record *record) {
     fflush(stdout);
 }
 
+void rr_bench_record_print_csv(const rr_bench_record *record, bool first) {
+    for (size_t i = 0; i < record->count && first; i++) {
+        const char *group = record->fields[i].group;
+        printf("%s%s%s%s", i > 0 ? "," : "", group != NULL ? group : "", group != NULL ? "." : "",
+               record->fields[i].name);
+    }
+    if (first) printf("\n");
+    for (size_t i = 0; i < record->count; i++) {
+        if (i > 0) printf(",");
+        if (record->fields[i].text == NULL) {
+            if (isfinite(record->fields[i].number))
+                printf(is_whole(record->fields[i].number) ? "%.0f" : "%.6g", record->fields[i].number);
+            continue;
+        }
+        printf("\"");
+        for (const char *c = record->fields[i].text; *c != 0; c++) printf(*c == '"' ? "\"\"" : "%c", *c);
+        printf("\"");
+    }
+    printf("\n");
+    fflush(stdout);
+}
+
 static int compare(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);

@@ -29,6 +29,9 @@ void rr_bench_record_json(const rr_bench_record *record, rr_buffer *out);
 /** Prints to stdout: JSON, or on a terminal `name  value` lines. */
 void rr_bench_record_print(const rr_bench_record *record);
 
+/** Prints to stdout as CSV, after a line of names where it is the first; texts are quoted. */
+void rr_bench_record_print_csv(const rr_bench_record *record, bool first);
+
 /** The median of values, which are sorted in place; NAN of none. */
 double rr_median(double *values, size_t count);
 

@@ -18,13 +18,30 @@ typedef struct rr_trace {
     double pass_s; /* how long it took */
     rr_trace_event *events;
     size_t count, room;
+    const rr_run *run;
     double start_s;
     bool failed; /* no memory */
 } rr_trace;
 
+/**
+ * Seconds for what a rank does alone: with one thread those of the processor, which do not count what others on this
+ * machine took of it; with several those of the clock.
+ */
+double rr_trace_seconds(const rr_run *run);
+
 /** The last of `warm_up` + 1 passes over this rank's rows, of the run's first batch. Not collective. */
 rr_status rr_trace_record(rr_run *run, size_t warm_up, rr_trace *trace);
 void rr_trace_free(rr_trace *trace);
+
+/** Collective: clipping and the optimiser once, timed: what a step takes beside its pass. */
+rr_status rr_trace_rest(rr_run *run, double *seconds);
+
+/**
+ * Steps of this rank by itself, without MPI, on a global batch of so many rows: the quickest pass of `turns`, and what
+ * a step takes beside it (clipping, optimiser). After the first turn it ends when budget_s are over.
+ */
+rr_status rr_trace_alone(const rr_train_options *options, size_t rows, size_t turns, double budget_s, rr_trace *pass,
+                         double *rest_s);
 
 /** Collective: ranks record one after the other, so that each has a core to itself. */
 rr_status rr_trace_record_in_turns(rr_run *run, size_t warm_up, rr_trace *trace);

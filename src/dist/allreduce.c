@@ -3,7 +3,8 @@
 #include "dist/allreduces.h"
 
 const rr_allreduce_ops *const rr_allreduces[] = {&rr_allreduce_ring, &rr_allreduce_mpi, &rr_allreduce_shared,
-                                                 &rr_allreduce_tree}; /* names: dist_config.c too */
+                                                 &rr_allreduce_tree,
+                                                 &rr_allreduce_halving}; /* names: dist_config.c too */
 const size_t rr_allreduce_count = sizeof rr_allreduces / sizeof *rr_allreduces;
 
 /* How ranks lie on nodes, as far as it decides. */

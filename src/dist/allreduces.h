@@ -8,6 +8,7 @@
 extern const rr_allreduce_ops rr_allreduce_ring;
 extern const rr_allreduce_ops rr_allreduce_mpi;
 extern const rr_allreduce_ops rr_allreduce_shared;
+extern const rr_allreduce_ops rr_allreduce_halving;
 extern const rr_allreduce_ops rr_allreduce_tree;
 
 /**

@@ -6,7 +6,7 @@
 #include "config/config.h"
 
 /* In the order of rr_allreduces, after auto. */
-static const char *const allreduces[] = {"auto", "ring", "mpi", "shared", "tree", NULL};
+static const char *const allreduces[] = {"auto", "ring", "mpi", "shared", "tree", "halving", NULL};
 
 static const rr_key keys[] = {
     {.name = "allreduce",
@@ -16,7 +16,8 @@ static const rr_key keys[] = {
      .choices = allreduces,
      .help = "how gradients are summed over ranks: ring, reduce-scatter and allgather of our own; mpi, MPI_Iallreduce; "
              "shared, through memory that the ranks of a node share, and a ring over nodes; tree, every rank adds its "
-             "part of all in the order of a balanced tree; auto, by a fixed table over bytes, ranks and nodes"},
+             "part of all in the order of a balanced tree; halving, recursive halving and doubling, for many nodes and "
+             "few bytes; auto, by a fixed table over bytes, ranks and nodes"},
     {.name = "bucket_mb",
      .type = RR_KEY_FLOAT,
      .offset = offsetof(rr_dist_config, bucket_mb),

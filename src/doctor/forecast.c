@@ -1,7 +1,6 @@
 #include "doctor/forecast.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -10,7 +9,7 @@
 #include "doctor/spread.h"
 #include "train/footprint.h"
 
-enum { POINTS = 24, MOST_RANKS = 1024, SYNTHETIC_STEPS = 4, MOST_TURNS = 5 };
+enum { POINTS = 24, MOST_RANKS = 1024, MOST_TURNS = 5 };
 static const double TURNS_S = 0.4, BUDGET_S = 14;             /* of computing */
 static const double ASSUMED_S = 20e-6, ASSUMED_RATE = 1.25e9; /* a link, where there is none to measure: 10 Gbit/s */
 static const double ROOM = 0.7;                               /* of the available memory that may be taken */
@@ -19,52 +18,6 @@ typedef struct measured {
     rr_compute_point points[POINTS];
     size_t count;
 } measured;
-
-/* The quickest of some, as others may work here too. A step without its pass is what the rest takes. */
-static rr_status measure_run(rr_run *run, rr_compute_point *point) {
-    rr_step_report report;
-    double begin = rr_clock_seconds(), step_s = INFINITY;
-    RR_TRY(rr_run_step(run, false, &report)); /* warms up */
-    for (int turn = 0; turn < MOST_TURNS && (turn == 0 || rr_clock_seconds() - begin < TURNS_S); turn++) {
-        rr_trace pass = {0};
-        double start = rr_clock_seconds();
-        RR_TRY(rr_run_step(run, false, &report));
-        step_s = fmin(step_s, rr_clock_seconds() - start);
-        rr_status status = rr_trace_record(run, 0, &pass);
-        bool better = status == RR_OK && (turn == 0 || pass.pass_s < point->pass.pass_s);
-        rr_trace_free(better ? &point->pass : &pass);
-        if (better) point->pass = pass;
-        RR_TRY(status);
-    }
-    point->rest_s = fmax(0, step_s - point->pass.pass_s);
-    return RR_OK;
-}
-
-/* Steps of this rank alone, with so many rows. */
-static rr_status measure_rows(const rr_train_options *options, size_t rows, rr_compute_point *point) {
-    rr_train_options changed = *options;
-    const char **overrides = malloc((options->override_count + 3) * sizeof *overrides);
-    rr_comm *alone = NULL;
-    rr_run run;
-    char text[64];
-    if (overrides == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for a configuration");
-    rr_status status = rr_comm_alone(&alone);
-    if (status != RR_OK) goto free_overrides;
-    for (size_t i = 0; i < options->override_count; i++) overrides[i] = options->overrides[i];
-    snprintf(text, sizeof text, "train.global_batch_size=%zu", rows);
-    overrides[options->override_count] = text;
-    overrides[options->override_count + 1] = "dist.logical_shards=0"; /* there may be fewer rows than shards */
-    changed.overrides = overrides;
-    changed.override_count = options->override_count + 2;
-    *point = (rr_compute_point){.rows = rows};
-    status = rr_run_open_synthetic(&changed, alone, SYNTHETIC_STEPS, &run);
-    if (status == RR_OK) status = measure_run(&run, point);
-    status = rr_run_end(&run, status);
-    rr_comm_close(alone);
-free_overrides:
-    free(overrides);
-    return status;
-}
 
 /* 1, 2, 4 ... rows, up to the batch, as long as time and memory last. */
 static rr_status measure(const rr_examination *examination, const rr_train_options *options,
@@ -76,11 +29,13 @@ static rr_status measure(const rr_examination *examination, const rr_train_optio
         double start = rr_clock_seconds();
         rr_footprint sizes;
         part.train.global_batch_size = rows;
-        part.dist.logical_shards = 0; /* as measure_rows does */
+        part.dist.logical_shards = 0; /* as rr_trace_alone does */
         RR_TRY(rr_footprint_of(&part, task, 1, &sizes));
         double bytes = sizes.total * (double)rr_comm_local_size(examination->comm);
         if (bytes > ROOM * room || start - begin + 2 * last_s > BUDGET_S) return RR_OK;
-        RR_TRY(measure_rows(options, rows, &out->points[out->count]));
+        rr_compute_point *point = &out->points[out->count];
+        *point = (rr_compute_point){.rows = rows};
+        RR_TRY(rr_trace_alone(options, rows, MOST_TURNS, TURNS_S, &point->pass, &point->rest_s));
         out->count++;
         last_s = rr_clock_seconds() - start;
         if (rows == batch) return RR_OK;

@@ -1,5 +1,6 @@
 """Benchmarks say what they measured, in numbers that fit together, and profiles add up."""
 
+import csv
 import glob
 import importlib.util
 import json
@@ -64,8 +65,43 @@ class Bench(Case):
             self.assertAlmostEqual(record["speedup"] / speedup, 1, places=3)
             self.assertAlmostEqual(record["efficiency"] * record["world_size"] / speedup, 1, places=3)
             self.assertAlmostEqual(record["tokens_per_s"] * record["step_ms"] / (1e3 * 9 * record["global_batch_size"]), 1, places=3)
+            self.assertGreaterEqual(record["straggler"], 1)
+            self.assertAlmostEqual(record["straggler"] * record["compute_ms"] / record["compute_ms_slowest"], 1, places=3)
         self.assertEqual((records[0]["comm_exposed_ms"], records[0]["comm_hidden_ms"]), (0, 0))
         self.assertGreater(records[1]["comm_exposed_ms"], 0)
+
+    def test_scaling_over_nodes_and_threads(self):
+        os.environ["RINGRNN_PRETEND_NODES"] = "0,1,1,2"
+        self.addCleanup(os.environ.pop, "RINGRNN_PRETEND_NODES")
+        records = self.bench("scaling", config("lstm-512"), *SMALL, "--over", "nodes", "--wait", ranks=4)
+        found = [(record["mode"], record["nodes"], record["world_size"], record["global_batch_size"]) for record in records]
+        self.assertEqual(found, [("strong", 1, 1, 6), ("strong", 2, 3, 6), ("weak", 2, 3, 12), ("strong", 3, 4, 6), ("weak", 3, 4, 18)])
+        for record in records:
+            self.assertIn("waited for", record["computing"])
+            self.assertGreaterEqual(record["step_ms"] * 1.001, record["compute_ms"])
+        os.environ["RINGRNN_PRETEND_NODES"] = "0,1,0"
+        result = run(["bench", "scaling", config("lstm-512"), *SMALL, "--over", "nodes"], 3)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("--over nodes", result.stderr)
+        most = len(os.sched_getaffinity(0))
+        result = run(["bench", "scaling", config("lstm-512"), *SMALL[:-1], "2", "--over", "threads", "--csv"])
+        rows = list(csv.DictReader(result.stdout.splitlines()))
+        self.assertEqual([int(row["threads_per_rank"]) for row in rows if row["mode"] == "strong"][-1], most)
+        self.assertEqual({row["over"] for row in rows}, {"threads"})
+
+    def test_a_pass_is_written_for_simulations(self):
+        result = run(["bench", "pass", config("lstm-512"), *SMALL])
+        self.assertEqual(result.returncode, 0, result.stderr)
+        lines = result.stdout.splitlines()
+        pass_s, rest_s, floats, cuts, events = map(float, lines[0].split())
+        self.assertEqual(len(lines), 1 + cuts + events)
+        self.assertEqual(float(lines[int(cuts)]), floats)
+        table = [tuple(map(float, line.split())) for line in lines[1 + int(cuts):]]
+        self.assertEqual(table, sorted(table, key=lambda row: row[0]))
+        ready = [end for _, end in table if end > 0]
+        self.assertEqual((ready, ready[-1]), (sorted(ready), floats))
+        self.assertLessEqual(table[-1][0], pass_s)
+        self.assertGreater(rest_s, 0)
 
     def test_overlap_waits_as_long_as_computing_took(self):
         for extra in ((), ("--set", "dist.shard_optimizer=true")):
@@ -77,7 +113,7 @@ class Bench(Case):
 
     def test_every_configuration_for_benchmarks_is_right(self):
         found = glob.glob(os.path.join(SOURCE, "configs", "bench", "*.yaml"))
-        self.assertEqual(len(found), 17)
+        self.assertEqual(len(found), 18)
         for path in found:
             self.assertEqual(run(["info", path]).returncode, 0, path)
 

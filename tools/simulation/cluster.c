@@ -1,0 +1,161 @@
+/*
+ * The project's own sums over ranks on a cluster that SimGrid simulates: compiled by tools/simulate with smpicc, from
+ * the same files as the program. One rank a node. Time is simulated time; adding numbers costs none.
+ *
+ *   cluster allreduce BYTES ALGORITHM   one sum, and beside it MPI_Allreduce as --cfg=smpi/allreduce chooses it
+ *   cluster step TRACE BUCKET_MB ALGORITHM OVERLAP   the exchange of a step: computing as the trace says, by waiting
+ *
+ * One line of JSON each.
+ */
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dist/allreduces.h"
+#include "dist/comm_private.h"
+#include "dist/reducer.h"
+
+size_t rr_comm_size(const rr_comm *comm) { return comm->size; }
+
+/* No memory is shared between nodes. */
+bool rr_shared_find(const rr_comm *comm, const float *values, size_t count, rr_shared_place *out) {
+    (void)comm, (void)values, (void)count, (void)out;
+    return false;
+}
+static bool never(size_t bytes, size_t ranks, size_t nodes) { return (void)bytes, (void)ranks, (void)nodes, false; }
+const rr_allreduce_ops rr_allreduce_shared = {.name = "shared", .fits = never};
+rr_status rr_sum_rows_start(rr_sum_rows *operation) { return (void)operation, RR_OK; }
+rr_status rr_sum_rows_test(rr_sum_rows *operation, bool *done) { return (void)operation, *done = true, RR_OK; }
+
+static void must(rr_status status) {
+    if (status == RR_OK) return;
+    fprintf(stderr, "%s\n", rr_last_error());
+    MPI_Abort(MPI_COMM_WORLD, 1);
+}
+
+static size_t choice_of(const char *name) {
+    for (size_t a = 0; a < rr_allreduce_count; a++)
+        if (strcmp(name, rr_allreduces[a]->name) == 0) return a + 1;
+    return RR_ALLREDUCE_AUTO;
+}
+
+static double slowest(double seconds) {
+    MPI_Allreduce(MPI_IN_PLACE, &seconds, 1, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
+    return seconds;
+}
+
+static void sum_once(rr_comm *comm, size_t bytes, const char *algorithm) {
+    size_t count = bytes / sizeof(float), wrong = 0;
+    float *values = malloc((count + 1) * sizeof *values), mine = (float)comm->rank + 1, ranks = (float)comm->size;
+    const rr_allreduce_ops *ops = rr_allreduce_choose(choice_of(algorithm), bytes, comm->size, comm->nodes);
+    rr_allreduce *operation;
+    if (values == NULL) MPI_Abort(MPI_COMM_WORLD, 1);
+    for (size_t i = 0; i < count; i++) values[i] = mine * (float)(i % 5);
+    must(ops->create(comm, count, 1, 0, &operation));
+    MPI_Barrier(MPI_COMM_WORLD);
+    double start = MPI_Wtime();
+    must(ops->start(operation, RR_ALLREDUCE, values, count));
+    must(ops->wait(operation));
+    double seconds = slowest(MPI_Wtime() - start);
+    for (size_t i = 0; i < count; i++) wrong += values[i] != ranks * (ranks + 1) / 2 * (float)(i % 5);
+    ops->free(operation);
+    MPI_Barrier(MPI_COMM_WORLD);
+    start = MPI_Wtime();
+    MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD);
+    double mpi = slowest(MPI_Wtime() - start), all_wrong = slowest((double)wrong);
+    if (comm->rank == 0)
+        printf("{\"simulated\": \"allreduce\", \"ranks\": %zu, \"bytes\": %zu, \"algorithm\": \"%s\", \"us\": %.2f, "
+               "\"mpi_us\": %.2f, \"wrong\": %.0f}\n",
+               comm->size, bytes, ops->name, 1e6 * seconds, 1e6 * mpi, all_wrong);
+    free(values);
+}
+
+/* A trace as `bench pass` writes it: "pass_s rest_s floats", cuts, and events "s end". */
+typedef struct pass {
+    double pass_s, rest_s;
+    size_t floats, cut_count, event_count;
+    size_t *cuts;
+    struct event {
+        double s;
+        size_t end;
+    } * events;
+} pass;
+
+static void read_pass(const char *path, pass *p) {
+    FILE *file = fopen(path, "r");
+    if (file == NULL || fscanf(file, "%lf %lf %zu %zu %zu", &p->pass_s, &p->rest_s, &p->floats, &p->cut_count,
+                               &p->event_count) != 5) {
+        fprintf(stderr, "%s: is no trace\n", path);
+        MPI_Abort(MPI_COMM_WORLD, 2);
+    }
+    p->cuts = calloc(p->cut_count + 1, sizeof *p->cuts);
+    p->events = calloc(p->event_count + 1, sizeof *p->events);
+    for (size_t i = 0; i < p->cut_count; i++)
+        if (fscanf(file, "%zu", &p->cuts[i]) != 1) MPI_Abort(MPI_COMM_WORLD, 2);
+    for (size_t i = 0; i < p->event_count; i++)
+        if (fscanf(file, "%lf %zu", &p->events[i].s, &p->events[i].end) != 2) MPI_Abort(MPI_COMM_WORLD, 2);
+    fclose(file);
+}
+
+static void wait_until(double when) {
+    double left = when - MPI_Wtime();
+    if (left > 0) usleep((useconds_t)(1e6 * left));
+}
+
+static void step(rr_comm *comm, const char *path, double bucket_mb, const char *algorithm, bool overlap) {
+    pass p;
+    rr_reducer *reducer;
+    rr_reducer_times times;
+    read_pass(path, &p);
+    float *grads = SMPI_SHARED_MALLOC(p.floats * sizeof *grads); /* one for all ranks: sums mean nothing then */
+    rr_dist_config config = {.allreduce = (int)choice_of(algorithm), .bucket_mb = bucket_mb};
+    must(rr_reducer_create(comm, &config, grads, p.floats, p.floats, 1024, p.cuts, p.cut_count, &reducer));
+    const rr_hooks *hooks = rr_reducer_hooks(reducer);
+    MPI_Barrier(MPI_COMM_WORLD);
+    double start = MPI_Wtime();
+    rr_reducer_begin(reducer);
+    for (size_t i = 0; i < p.event_count && overlap; i++) {
+        wait_until(start + p.events[i].s);
+        if (p.events[i].end > 0)
+            rr_hooks_ready(hooks, p.events[i].end);
+        else
+            rr_hooks_tick(hooks);
+    }
+    wait_until(start + p.pass_s);
+    must(rr_reducer_finish(reducer, &times));
+    double exposed = slowest(MPI_Wtime() - start) - p.pass_s, whole = p.pass_s + p.rest_s;
+    if (comm->rank == 0)
+        printf("{\"simulated\": \"step\", \"ranks\": %zu, \"gradient_bytes\": %zu, \"buckets\": %zu, \"algorithm\": "
+               "\"%s\", \"overlap\": %s, \"compute_ms\": %.2f, \"comm_exposed_ms\": %.2f, \"step_ms\": %.2f, "
+               "\"exposed_fraction\": %.4f, \"weak_efficiency\": %.4f}\n",
+               comm->size, p.floats * sizeof(float), rr_reducer_buckets(reducer), rr_reducer_algorithm(reducer),
+               overlap ? "true" : "false", 1e3 * whole, 1e3 * exposed, 1e3 * (whole + exposed),
+               exposed / (whole + exposed), whole / (whole + exposed));
+    SMPI_SHARED_FREE(grads);
+}
+
+int main(int argc, char **argv) {
+    int rank, size;
+    MPI_Init(&argc, &argv);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    rr_comm comm = {.mpi = MPI_COMM_WORLD,
+                    .local = MPI_COMM_SELF,
+                    .rank = (size_t)rank,
+                    .size = (size_t)size,
+                    .local_size = 1,
+                    .node = (size_t)rank,
+                    .nodes = (size_t)size,
+                    .slices = 1,
+                    .places = calloc((size_t)size, sizeof(rr_rank_place))};
+    if (argc == 4 && strcmp(argv[1], "allreduce") == 0)
+        sum_once(&comm, strtoull(argv[2], NULL, 10), argv[3]);
+    else if (argc == 6 && strcmp(argv[1], "step") == 0)
+        step(&comm, argv[2], strtod(argv[3], NULL), argv[4], strcmp(argv[5], "overlap") == 0);
+    else
+        return 2;
+    free(comm.places);
+    MPI_Finalize();
+    return 0;
+}
