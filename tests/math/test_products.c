@@ -110,9 +110,12 @@ static void every_level_gives_the_same_bits(void **state) {
     enum { ROWS = 3, H = 37, GATES = 4 * H };
     for (int level = RR_ISA_AVX2; level <= (int)rr_isa_best(); level++) {
         static float a[2][12][ROWS * GATES];
-        double nll[2][ROWS], squares[2];
+        double nll[2][3][ROWS], squares[2];
+        float sums[2][2];
         const int32_t targets[] = {3, RR_NO_TARGET, 36};
         const rr_adam_step adam = {0.5f, 0.01f, 0.9f, 0.999f, 1e-8f, 0.1f, 0.03f, 0.01f, 1};
+        const rr_sgd_step sgd = {
+            .grad_scale = 0.5f, .lr = 0.1f, .momentum = 0.9f, .weight_decay = 0.01f, .nesterov = 1};
         for (int which = 0; which < 2; which++) {
             const rr_kernels *k = rr_kernels_of(which == 0 ? RR_ISA_PORTABLE : (rr_isa)level);
             for (unsigned i = 0; i < 12; i++) fill(a[which][i] + 1, ROWS * GATES - 1, i); /* not aligned */
@@ -120,12 +123,26 @@ static void every_level_gives_the_same_bits(void **state) {
             k->lstm_forward(ROWS, H, 0, H, v[0] + 1, v[1] + 1, v[2] + 1, v[3] + 1, v[4] + 1, H);
             k->lstm_backward(ROWS, H, 1, H - 2, v[0] + 1, v[1] + 1, v[3] + 1, v[5] + 1, v[6] + 1, v[7] + 1);
             k->gru_forward(ROWS, H, 5, H, v[8] + 1, v[9] + 1, v[1] + 1, v[10] + 1, H);
-            k->softmax_nll(ROWS, H, v[11] + 1, H, targets, 0.3f, nll[which]);
+            k->gru_backward(ROWS, H, 0, H - 1, v[8] + 1, v[9] + 1, v[1] + 1, v[10] + 1, v[6] + 1, v[7] + 1, v[4] + 1);
+            k->elman_tanh_forward(ROWS, H, 2, H, v[10] + 1, v[2] + 1, H);
+            k->elman_tanh_backward(ROWS, H, 0, H, v[10] + 1, v[1] + 1, v[6] + 1);
+            k->elman_relu_forward(ROWS, H, 0, H - 1, v[5] + 1, v[3] + 1, H);
+            k->elman_relu_backward(ROWS, H, 3, H, v[3] + 1, v[1] + 1, v[7] + 1);
+            k->softmax_nll(ROWS, H, v[11] + 1, H, targets, 0.3f, nll[which][0]);
+            k->sigmoid_bce(ROWS, H, v[11] + 1, H, v[0] + 1, 0.3f, nll[which][1]);
+            k->squared_error(ROWS, H, v[11] + 1, H, v[9] + 1, 0.3f, nll[which][2]);
+            k->softmax(GATES - 3, v[0] + 1);
+            k->axpy(GATES, 0.7f, v[9] + 1, v[4] + 1);
+            k->bias_backward(ROWS, H, v[9] + 1, H, v[4] + 1);
+            k->sgd_update(ROWS * H, &sgd, v[6] + 1, v[1] + 1, v[10] + 1);
+            sums[which][0] = k->dot(ROWS * GATES - 2, v[9] + 1, v[4] + 1);
+            sums[which][1] = k->max_abs(ROWS * GATES - 2, v[9] + 1);
             k->adam_update(ROWS * H, &adam, v[5] + 1, v[2] + 1, v[3] + 1, v[8] + 1);
             squares[which] = k->sum_squares(ROWS * GATES - 1, v[7] + 1);
         }
         assert_memory_equal(a[0], a[1], sizeof a[0]);
         assert_memory_equal(nll[0], nll[1], sizeof nll[0]);
+        assert_memory_equal(sums[0], sums[1], sizeof sums[0]);
         assert_true(squares[0] == squares[1] && squares[0] > 0);
     }
 }
