@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,7 +89,7 @@ rr_status rr_cli_size(const char *option, const char *text, size_t *out) {
     errno = 0;
     unsigned long long value = strtoull(text, &end, 10);
     if (end == text || *end != 0 || errno != 0 || strchr(text, '-') != NULL)
-        return rr_fail(RR_ERR_INPUT, "--%s %s: must be a whole number >= 0", option, text);
+        return rr_fail(RR_ERR_INPUT, "--%s %s: must be a whole number from 0 to %llu", option, text, ULLONG_MAX);
     *out = (size_t)value;
     return RR_OK;
 }

@@ -62,8 +62,8 @@ static rr_status cut(const rr_config *config, const rr_data_config *data, rr_uni
         size_t end = data->split.values[split] > 0 ? cut_at(all, fraction, unit == RR_UNIT_WORD) : start;
         if (end < start) end = start;
         if (end == start && data->split.values[split] > 0)
-            return rr_config_fail(config, "data.split", "leaves nothing of %zu tokens for %s", whole,
-                                  rr_split_names[split]);
+            return rr_config_fail(config, "data.split", "leaves nothing of %zu tokens for %s%s", whole,
+                                  rr_split_names[split], unit == RR_UNIT_WORD ? ": words are cut at line ends" : "");
         if (split == RR_SPLIT_TRAIN) {
             train_count = end;
         } else if (end > start) {
@@ -82,8 +82,12 @@ static rr_status cut(const rr_config *config, const rr_data_config *data, rr_uni
 static rr_status build_vocab(const rr_config *config, const rr_data_config *data, rr_token_counts *counts,
                              const rr_tokens *train, rr_vocab **out) {
     RR_TRY(rr_token_counts_tally(counts, train->ids, train->count));
-    return fail_at_key(config, "data.vocab.max_size",
-                       rr_vocab_build(counts, data->vocab.min_count, data->vocab.max_size, out));
+    RR_TRY(fail_at_key(config, "data.vocab.max_size",
+                       rr_vocab_build(counts, data->vocab.min_count, data->vocab.max_size, out)));
+    size_t specials = rr_vocab_eos(*out) >= 0 ? 2 : 1;
+    if (data->vocab.min_count == 1 || rr_vocab_size(*out) > specials) return RR_OK;
+    return rr_config_fail(config, "data.vocab.min_count",
+                          "leaves nothing: no token stands in the training part %zu times", data->vocab.min_count);
 }
 
 static rr_status read_vocab(const rr_config *config, const rr_data_config *data, rr_unit unit, rr_vocab **out) {

@@ -154,7 +154,8 @@ void rr_vocab_decode(const rr_vocab *vocab, int32_t id, rr_buffer *out) {
             rr_buffer_append(out, "\n", 1);
             return;
         }
-        if (out->length > 0 && out->data[out->length - 1] != '\n') rr_buffer_append(out, " ", 1);
+        char before = out->length > 0 ? out->data[out->length - 1] : '\n';
+        if (before != '\n' && before != '\t' && before != ' ') rr_buffer_append(out, " ", 1);
     }
     rr_buffer_append(out, bytes, length);
 }

@@ -26,7 +26,7 @@ void rr_sampler_free(rr_sampler *sampler) {
 
 rr_status rr_sampling_check(const rr_generate_options *options) {
     if (!(options->temperature >= 0) || isinf(options->temperature))
-        return rr_fail(RR_ERR_INPUT, "--temperature %g: must be >= 0 (0 takes the most likely token)",
+        return rr_fail(RR_ERR_INPUT, "--temperature %g: must be a finite number >= 0 (0 takes the most likely token)",
                        options->temperature);
     if (!(options->top_p > 0 && options->top_p <= 1))
         return rr_fail(RR_ERR_INPUT, "--top-p %g: must be > 0 and <= 1", options->top_p);

@@ -170,6 +170,7 @@ static rr_status write_config(const rr_run *run) {
 static rr_status open_outputs(rr_run *run) {
     if (rr_comm_rank(run->comm) != 0) return RR_OK;
     const char *folder = rr_buffer_text(&run->folder);
+    if (run->lock == NULL) RR_TRY(rr_resume_start_over(run));
     RR_TRY(write_config(run));
     RR_TRY(rr_store_open(folder, &run->settings.ckpt, &run->store));
     size_t carried = run->task->ops->carry_size(run->task) * run->settings.train.global_batch_size;

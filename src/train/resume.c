@@ -79,9 +79,8 @@ rr_status rr_resume_read(rr_comm *comm, const char *path, rr_resume *out) {
     return share(comm, status, out);
 }
 
-/* --resume never in a folder with checkpoints: the folder gets the first free name "<folder>.N". */
-static rr_status move_aside(rr_run *run) {
-    const char *folder = rr_buffer_text(&run->folder);
+/* A folder with checkpoints gets the first free name "<folder>.N". */
+static rr_status move_aside(const char *folder) {
     rr_buffer checkpoints = {0}, aside = {0};
     rr_status status = RR_OK;
     rr_buffer_printf(&checkpoints, "%s/checkpoints", folder);
@@ -107,13 +106,19 @@ static rr_status move_aside(rr_run *run) {
     return status;
 }
 
+rr_status rr_resume_start_over(rr_run *run) {
+    const char *folder = rr_buffer_text(&run->folder);
+    RR_TRY(move_aside(folder));
+    RR_TRY(rr_folder_make(folder));
+    return rr_run_lock_take(folder, &run->lock);
+}
+
 static rr_status look(rr_run *run, rr_resume *out) {
     const char *wanted = run->options->resume != NULL ? run->options->resume : "auto";
     const char *folder = rr_buffer_text(&run->folder);
-    if (strcmp(wanted, "never") == 0) RR_TRY(move_aside(run));
+    if (strcmp(wanted, "never") == 0) return RR_OK; /* nothing is touched before the rest is in order */
     RR_TRY(rr_folder_make(folder));
     RR_TRY(rr_run_lock_take(folder, &run->lock));
-    if (strcmp(wanted, "never") == 0) return RR_OK;
     if (strcmp(wanted, "auto") != 0) {
         rr_buffer_puts(&out->path, wanted);
         if (!rr_file_exists(wanted))

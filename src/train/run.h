@@ -88,7 +88,9 @@ typedef struct rr_resume {
     rr_safetensors *file; /* rank 0 alone */
     rr_buffer path, config, vocab, state, placement, level, fingerprint;
 } rr_resume;
-rr_status rr_resume_find(rr_run *run, rr_resume *out); /* collective; takes the lock of the run folder */
+/* Collective; takes the lock of the run folder, but with --resume never. */
+rr_status rr_resume_find(rr_run *run, rr_resume *out);
+rr_status rr_resume_start_over(rr_run *run); /* --resume never, rank 0: moves an older run aside, takes the lock */
 rr_status rr_resume_read(rr_comm *comm, const char *path, rr_resume *out); /* collective: one file */
 rr_status rr_resume_check_config(const rr_run *run, const rr_resume *resume);
 rr_status rr_resume_restore(rr_run *run, const rr_resume *resume); /* collective */

@@ -261,6 +261,8 @@ static void a_vocabulary_file_decides(void **state) {
                           "lm.yaml:4: data.vocab.file: ");
     assert_corpus_refused(s, "data: {train: DIR/t.txt, vocab: {file: DIR/vocab.txt, min_count: 2}}", RR_UNIT_WORD,
                           "data.vocab.min_count: 2 does not go with data.vocab.file");
+    assert_corpus_refused(s, "data: {train: DIR/t.txt, vocab: {min_count: 999}}", RR_UNIT_WORD,
+                          "data.vocab.min_count: leaves nothing");
 }
 
 static void the_fingerprint_sees_every_token_of_every_split(void **state) {

@@ -155,6 +155,9 @@ static void decoded_words_stand_in_lines(void **state) {
     rr_buffer text = {0};
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) rr_vocab_decode(vocab, ids[i], &text);
     assert_string_equal(rr_buffer_text(&text), "a b\na <unk>\n\nb");
+    rr_buffer_puts(&text, " "); /* a prompt that ends with a blank */
+    rr_vocab_decode(vocab, 2, &text);
+    assert_string_equal(rr_buffer_text(&text), "a b\na <unk>\n\nb a");
     rr_buffer_free(&text);
     rr_vocab_free(vocab);
 }

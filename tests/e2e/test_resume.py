@@ -169,6 +169,15 @@ class Rules(Case):
             file.write("another end")
         self.assertIn("data", self.train(expect=2).stderr)
 
+    def test_never_moves_nothing_where_it_cannot_start(self):
+        self.train(train__max_steps=5)
+        before = state_hash(self.last)
+        self.train(expect=2, data__train=self.write("empty.txt", ""), options=["--resume", "never"])
+        self.assertEqual(state_hash(self.last), before)
+        self.assertFalse(os.path.exists(self.run_folder + ".1"))
+        self.train(train__max_steps=2, options=["--resume", "never", "--init-from", self.last]) # weights of what is moved
+        self.assertTrue(os.path.exists(self.run_folder + ".1"))
+
     def test_never_starts_over_and_loses_nothing(self):
         self.train(train__max_steps=10)
         self.train(train__max_steps=5, options=["--resume", "never"])
