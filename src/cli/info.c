@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/sha256.h"
@@ -19,16 +20,28 @@ static void print_shape(const size_t *dims, size_t count) {
     printf("%-16s", count > 0 ? text : "scalar");
 }
 
+/* What this process holds by now, in MiB: the program, and the data that every rank reads; 0 if nobody tells. */
+static double resident_mib(void) {
+    unsigned long long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file == NULL) return 0;
+    if (fscanf(file, "%*u %llu", &pages) != 1) pages = 0;
+    fclose(file);
+    return mib((double)pages * (double)sysconf(_SC_PAGESIZE));
+}
+
 /* Bytes of a rank that computes the most rows, in the order of the arenas. */
 static void print_memory(const rr_loaded *loaded, const rr_footprint *sizes) {
     printf("memory a rank     %.1f MiB: parameters %.1f, gradients %.1f, optimiser %.1f, activations of %zu rows %.1f",
            mib(sizes->total), mib(sizes->parameters), mib(sizes->gradients), mib(sizes->optimiser), sizes->micro_rows,
            mib(sizes->activations));
     if (sizes->row_sums > 0) printf(", rows of embeddings %.1f", mib(sizes->row_sums));
-    printf("\n");
+    printf("\n                  besides: program and data %.1f, and on rank 0 the copy that checkpoints are written "
+           "from %.1f",
+           resident_mib(), mib(sizes->checkpoint));
     if (sizes->optimiser_saved > 0)
-        printf("                  and on rank 0 while it saves, the whole state of the optimiser: %.1f\n",
-               mib(sizes->optimiser_saved));
+        printf(", and while it saves the whole state of the optimiser %.1f", mib(sizes->optimiser_saved));
+    printf("\n");
     if (loaded->settings.dist.logical_shards > 0)
         printf("order of sums     %zu shards of the global batch: the weights do not depend on ranks; %s\n",
                loaded->settings.dist.logical_shards,
