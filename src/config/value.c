@@ -222,12 +222,18 @@ static rr_status keep_text(rr_config *config, const char *text, const char **out
 }
 
 static rr_status read_path(rr_config *config, const char *text, const char **out, rr_buffer *resolved) {
-    rr_buffer path = {0};
+    rr_buffer path = {0}, dump = {0};
+    rr_node *again = NULL;
     rr_status status = expand(text, &path);
     if (status == RR_OK && path.length == 0) status = rr_fail(RR_ERR_INPUT, "must not be empty");
+    put_path(&dump, rr_buffer_text(&path));
+    if (status == RR_OK && rr_node_parse("a path", rr_buffer_text(&dump), dump.length, &again) == RR_ERR_INPUT)
+        status = rr_fail(RR_ERR_INPUT, "must be UTF-8, for checkpoints keep it; got '%s'", rr_buffer_text(&path));
+    rr_node_free(again);
     if (status == RR_OK) status = keep_text(config, rr_buffer_text(&path), out);
-    if (status == RR_OK) put_path(resolved, *out);
+    if (status == RR_OK) rr_buffer_puts(resolved, rr_buffer_text(&dump));
     rr_buffer_free(&path);
+    rr_buffer_free(&dump);
     return status;
 }
 

@@ -177,6 +177,9 @@ static void environment_variables_in_paths(void **state) {
     assert_string_equal(out.paths.items[0], "~x");
     assert_string_equal(out.paths.items[1], "a~/b");
     rr_config_free(config);
+    setenv("RR_TEST_HERE", "d\xe9", 1);
+    refused("optim: {path: $RR_TEST_HERE/x}", NULL,
+            "lm.yaml:1: optim.path: must be UTF-8, for checkpoints keep it; got 'd\xe9/x'");
     refused("optim: {path: '${RR_TEST_HERE'}", NULL, "lm.yaml:1: optim.path: ${ has no closing } in '${RR_TEST_HERE'");
 }
 
