@@ -21,6 +21,7 @@ void rr_signals_catch(bool alone) {
     second_interrupt_ends = alone;
     caught = 0;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &action, NULL);
+    signal(SIGPIPE, SIG_IGN); /* who watched through a pipe may leave: the training goes on */
 }
 
 int rr_signals_caught(void) { return caught; }

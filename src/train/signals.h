@@ -6,7 +6,7 @@
 
 /**
  * Catches SIGTERM, SIGINT and SIGUSR1. alone: started without mpirun, where a second SIGINT ends the program at once.
- * A handler only sets a flag, which the next step's control exchange spreads.
+ * A handler only sets a flag, which the next step's control exchange spreads. SIGPIPE is ignored.
  */
 void rr_signals_catch(bool alone);
 

@@ -125,6 +125,14 @@ class Stop(Case):
             self.assertEqual(self.stopped_by(number, None, name), 75)
             self.assertTrue(os.path.exists(self.path(name)))
 
+    def test_a_closed_pipe_does_not_end_a_training(self):
+        process = start(["train", self.config, *self.settings(train__max_steps=40)])
+        process.stdout.readline()
+        process.stdout.close()
+        self.assertEqual(process.wait(timeout=60), 0)
+        self.assertEqual(metrics_without_times(self.run_folder)[-1]["step"], 40)
+        process.stderr.close()
+
     def test_a_second_interrupt_without_mpirun_ends_at_once(self):
         arguments = ["train", self.config, *self.settings(train__max_steps=9, train__bptt=900, model__hidden_size=900,
                                                           model__num_layers=3, data__split="[1, 0, 0]")]
