@@ -295,20 +295,11 @@ static void describe(const rr_task *task, rr_buffer *out) {
     rr_buffer_puts(out, rr_classify_classes(c) > 10 ? ", ...\n" : "\n");
     for (int split = 0; split < RR_SPLIT_COUNT; split++) {
         const rr_classify_set *set = &c->sets[split];
-        rr_floor floors[RR_TASK_METRICS];
         if (set->texts.count == 0) continue;
         rr_buffer_printf(out, "%s %zu texts, %.1f %ss on average, %zu at most", rr_split_names[split], set->texts.count,
                          (double)set->texts.tokens.count / (double)set->texts.count, unit,
                          rr_text_set_longest(&set->texts));
-        if (set->texts.tokens.unknown > 0)
-            rr_buffer_printf(out, ", %.2f %% unknown",
-                             100.0 * (double)set->texts.tokens.unknown / (double)set->texts.tokens.count);
-        if (set->texts.cut > 0) rr_buffer_printf(out, ", %zu cut", set->texts.cut);
-        size_t count = rr_classify_floors(task, (rr_split)split, floors);
-        for (size_t i = 0; i < count && split != RR_SPLIT_TRAIN; i++)
-            rr_buffer_printf(out, "; %s %s %.4f", floors[i].name, floors[i].metric, floors[i].value);
-        rr_buffer_puts(out, "\n");
-        rr_left_out_describe(&set->left_out, out);
+        rr_text_data_describe(task, (rr_split)split, &set->texts, &set->left_out, out);
     }
 }
 

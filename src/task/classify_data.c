@@ -64,33 +64,34 @@ static rr_status mark(void *ctx, const char *name, size_t length) {
     return RR_OK;
 }
 
-/* An example that is taken back; see rr_left_out_add. */
-static rr_status leave_out(const rr_task_setup *setup, rr_classify_set *set, int split, const char *place,
-                           const char *what) {
-    rr_text_set_drop(&set->texts);
-    return rr_left_out_add(&set->left_out, setup, (rr_split)split, place, what);
-}
+typedef struct filling {
+    rr_classify *c;
+    rr_classify_set *set;
+    float *row; /* [classes] */
+} filling;
 
-static rr_status add_example(rr_classify *c, const rr_task_setup *setup, int split, const rr_records *records, size_t i,
-                             float *row, const char *place) {
-    rr_classify_set *set = &c->sets[split];
+static rr_status add_example(void *ctx, const rr_text_part *part, size_t record, const char *place) {
+    const filling *f = ctx;
+    rr_classify *c = f->c;
+    rr_classify_set *set = f->set;
+    const rr_records *records = part->records;
     size_t classes = rr_classify_classes(c), at = set->texts.count;
-    marks found = {.labels = &c->labels, .row = row};
+    marks found = {.labels = &c->labels, .row = f->row};
     char what[256];
-    memset(row, 0, classes * sizeof *row);
-    RR_TRY(rr_text_set_add(&set->texts, c->vocab, &c->rules, place, rr_records_text(records, i, TEXT),
-                           rr_records_length(records, i, TEXT)));
-    if (set->texts.lengths[at] == 0) return leave_out(setup, set, split, place, "the text holds no token");
-    RR_TRY(rr_labels_each(rr_records_text(records, i, LABEL), rr_records_length(records, i, LABEL), separator(c), mark,
-                          &found));
-    if (found.found == 0 && !c->config.multi_label) return leave_out(setup, set, split, place, "the label is empty");
+    memset(f->row, 0, classes * sizeof *f->row);
+    RR_TRY(rr_text_set_add(&set->texts, c->vocab, &c->rules, place, rr_records_text(records, record, TEXT),
+                           rr_records_length(records, record, TEXT)));
+    if (set->texts.lengths[at] == 0) return rr_text_data_leave_out(part, place, "the text holds no token");
+    RR_TRY(rr_labels_each(rr_records_text(records, record, LABEL), rr_records_length(records, record, LABEL),
+                          separator(c), mark, &found));
+    if (found.found == 0 && !c->config.multi_label) return rr_text_data_leave_out(part, place, "the label is empty");
     if (found.unknown) {
         snprintf(what, sizeof what, "the label \"%s\" does not stand in the training part", found.name);
-        return leave_out(setup, set, split, place, what);
+        return rr_text_data_leave_out(part, place, what);
     }
-    if (set->multi != NULL) memcpy(set->multi + at * classes, row, classes * sizeof *row);
+    if (set->multi != NULL) memcpy(set->multi + at * classes, f->row, classes * sizeof *f->row);
     for (size_t k = 0; k < classes && set->labels != NULL; k++)
-        if (row[k] != 0) set->labels[at] = (int32_t)k;
+        if (f->row[k] != 0) set->labels[at] = (int32_t)k;
     return RR_OK;
 }
 
@@ -104,19 +105,13 @@ static rr_status reserve_labels(const rr_classify *c, rr_classify_set *set, size
 
 static rr_status fill_set(rr_classify *c, const rr_task_setup *setup, int split, const rr_records *records) {
     rr_classify_set *set = &c->sets[split];
-    rr_buffer place = {0};
-    float *row = malloc((rr_classify_classes(c) + 1) * sizeof *row);
-    rr_status status =
-        row != NULL ? reserve_labels(c, set, records->count) : rr_fail(RR_ERR_NOMEM, "no memory for labels");
-    rr_left_out_start(&set->left_out, records);
-    for (size_t i = 0; i < records->count && status == RR_OK && row != NULL; i++) {
-        rr_buffer_clear(&place);
-        rr_records_place(records, i, &place);
-        status = add_example(c, setup, split, records, i, row, rr_buffer_text(&place));
-    }
-    if (status == RR_OK) status = rr_left_out_check(&set->left_out, setup, (rr_split)split, records, &set->texts);
-    rr_buffer_free(&place);
-    free(row);
+    filling f = {.c = c, .set = set, .row = malloc((rr_classify_classes(c) + 1) * sizeof *f.row)};
+    if (f.row == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for labels");
+    rr_status status = reserve_labels(c, set, records->count);
+    if (status == RR_OK)
+        status = rr_text_data_fill(&(rr_text_part){setup, (rr_split)split, records, &set->texts, &set->left_out},
+                                   add_example, &f);
+    free(f.row);
     return status;
 }
 

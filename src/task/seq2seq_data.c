@@ -15,31 +15,35 @@ static const char *const fields[FIELDS] = {"source", "target"};
 static const rr_record_wish wish = {
     .fields = fields, .field_count = FIELDS, .preset = "tsv", .group_field = SOURCE, .class_field = FIELDS};
 
-static rr_status leave_out(const rr_task_setup *setup, rr_seq2seq_set *set, int split, const char *place,
-                           const char *what) {
-    rr_text_set_drop(&set->sources);
+typedef struct filling {
+    rr_seq2seq *s;
+    rr_seq2seq_set *set;
+} filling;
+
+static rr_status leave_out(const rr_text_part *part, rr_seq2seq_set *set, const char *place, const char *what) {
     rr_text_set_drop(&set->targets);
-    return rr_left_out_add(&set->left_out, setup, (rr_split)split, place, what);
+    return rr_text_data_leave_out(part, place, what);
 }
 
 /* A source that is too long is cut; a target is wanted whole. While training it must not be longer than allowed. */
-static rr_status add_pair(rr_seq2seq *s, const rr_task_setup *setup, int split, const rr_records *records, size_t i,
-                          const char *place) {
-    rr_seq2seq_set *set = &s->sets[split];
+static rr_status add_pair(void *ctx, const rr_text_part *part, size_t record, const char *place) {
+    const filling *f = ctx;
+    const rr_seq2seq *s = f->s;
+    rr_seq2seq_set *set = f->set;
+    const rr_records *records = part->records;
     size_t at = set->sources.count;
-    RR_TRY(rr_text_set_add(&set->sources, s->source_vocab, &s->rules, place, rr_records_text(records, i, SOURCE),
-                           rr_records_length(records, i, SOURCE)));
-    rr_status status = rr_text_set_add(&set->targets, s->target_vocab, &s->target_rules, place,
-                                       rr_records_text(records, i, TARGET), rr_records_length(records, i, TARGET));
-    if (status != RR_OK) return status;
+    RR_TRY(rr_text_set_add(&set->sources, s->source_vocab, &s->rules, place, rr_records_text(records, record, SOURCE),
+                           rr_records_length(records, record, SOURCE)));
+    RR_TRY(rr_text_set_add(&set->targets, s->target_vocab, &s->target_rules, place,
+                           rr_records_text(records, record, TARGET), rr_records_length(records, record, TARGET)));
     size_t length = set->targets.lengths[at];
-    if (set->sources.lengths[at] == 0) return leave_out(setup, set, split, place, "the source holds no token");
-    if (split == RR_SPLIT_TRAIN && s->rules.max_length > 0 && length > s->rules.max_length) {
+    if (set->sources.lengths[at] == 0) return leave_out(part, set, place, "the source holds no token");
+    if (part->split == RR_SPLIT_TRAIN && s->rules.max_length > 0 && length > s->rules.max_length) {
         char what[128];
         snprintf(what, sizeof what, "the target has %zu tokens; data.max_length is %zu", length, s->rules.max_length);
-        return leave_out(setup, set, split, place, what);
+        return leave_out(part, set, place, what);
     }
-    if (split == RR_SPLIT_TRAIN) return RR_OK;
+    if (part->split == RR_SPLIT_TRAIN) return RR_OK;
     /* The reference is the target in its normal form, which the set has just made. */
     rr_buffer_append(&set->references, rr_buffer_text(&set->targets.scratch), set->targets.scratch.length);
     set->reference_begin[set->targets.count] = set->references.length;
@@ -48,19 +52,11 @@ static rr_status add_pair(rr_seq2seq *s, const rr_task_setup *setup, int split, 
 
 static rr_status fill_set(rr_seq2seq *s, const rr_task_setup *setup, int split, const rr_records *records) {
     rr_seq2seq_set *set = &s->sets[split];
-    rr_buffer place = {0};
-    rr_status status = RR_OK;
+    filling f = {.s = s, .set = set};
     set->reference_begin = calloc(records->count + 1, sizeof *set->reference_begin);
-    if (set->reference_begin == NULL) status = rr_fail(RR_ERR_NOMEM, "no memory for %zu references", records->count);
-    rr_left_out_start(&set->left_out, records);
-    for (size_t i = 0; i < records->count && status == RR_OK; i++) {
-        rr_buffer_clear(&place);
-        rr_records_place(records, i, &place);
-        status = add_pair(s, setup, split, records, i, rr_buffer_text(&place));
-    }
-    if (status == RR_OK) status = rr_left_out_check(&set->left_out, setup, (rr_split)split, records, &set->sources);
-    rr_buffer_free(&place);
-    return status;
+    if (set->reference_begin == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for %zu references", records->count);
+    return rr_text_data_fill(&(rr_text_part){setup, (rr_split)split, records, &set->sources, &set->left_out}, add_pair,
+                             &f);
 }
 
 static rr_status build_vocabs(rr_seq2seq *s, const rr_task_setup *setup, const rr_records *records) {

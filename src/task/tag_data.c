@@ -45,13 +45,6 @@ static rr_status find_tags(rr_tagger *tagger, const rr_records *records) {
     return RR_OK;
 }
 
-/* A sentence that is taken back; see rr_left_out_add. */
-static rr_status leave_out(const rr_task_setup *setup, rr_tag_set *set, int split, const char *place,
-                           const char *what) {
-    rr_text_set_drop(&set->texts);
-    return rr_left_out_add(&set->left_out, setup, (rr_split)split, place, what);
-}
-
 /* The tags of a sentence as ids. */
 typedef struct listed {
     const rr_labels *labels;
@@ -101,43 +94,53 @@ static rr_status find_characters(rr_tagger *tagger, const rr_records *records) {
     return status;
 }
 
-/* ids: [largest number of tags of a sentence]; what is kept of them goes to set->tags. */
-static rr_status add_sentence(rr_tagger *tagger, const rr_task_setup *setup, int split, const rr_records *records,
-                              size_t i, int32_t *ids, const char *place) {
-    rr_tag_set *set = &tagger->sets[split];
-    const char *tokens = rr_records_text(records, i, TOKENS), *tags = rr_records_text(records, i, TAGS);
-    size_t count = count_items(tokens, rr_records_length(records, i, TOKENS));
-    listed found = {
-        .labels = &tagger->labels, .ids = ids, .room = count_items(tags, rr_records_length(records, i, TAGS))};
+typedef struct filling {
+    rr_tagger *tagger;
+    rr_tag_set *set;
+    int32_t *ids; /* [largest number of tags of a sentence]; what is kept of them goes to set->tags */
+} filling;
+
+static rr_status add_class(const rr_tagger *tagger, rr_tag_set *set, const rr_text_part *part, size_t record,
+                           const char *place) {
+    const char *label = rr_records_text(part->records, record, LABEL);
+    size_t length = rr_records_length(part->records, record, LABEL), at = set->texts.count - 1;
     char what[256];
-    RR_TRY(rr_text_set_add_list(&set->texts, tagger->vocab, &tagger->rules, tokens,
-                                rr_records_length(records, i, TOKENS)));
-    RR_TRY(rr_labels_each(tags, rr_records_length(records, i, TAGS), "\n", list_tag, &found));
+    set->classes[at] = rr_labels_find(&tagger->sentence.labels, label, length);
+    if (set->classes[at] >= 0) return RR_OK;
+    snprintf(what, sizeof what, "the label \"%.*s\" does not stand in the training part",
+             length < 64 ? (int)length : 64, label);
+    return rr_text_data_leave_out(part, place, what);
+}
+
+static rr_status add_sentence(void *ctx, const rr_text_part *part, size_t record, const char *place) {
+    const filling *f = ctx;
+    rr_tagger *tagger = f->tagger;
+    rr_tag_set *set = f->set;
+    const char *tokens = rr_records_text(part->records, record, TOKENS);
+    const char *tags = rr_records_text(part->records, record, TAGS);
+    size_t length = rr_records_length(part->records, record, TOKENS), at = set->texts.count;
+    size_t tags_length = rr_records_length(part->records, record, TAGS), count = count_items(tokens, length);
+    listed found = {.labels = &tagger->labels, .ids = f->ids, .room = count_items(tags, tags_length)};
+    char what[256];
+    RR_TRY(rr_text_set_add_list(&set->texts, tagger->vocab, &tagger->rules, tokens, length));
+    RR_TRY(rr_labels_each(tags, tags_length, "\n", list_tag, &found));
     if (found.count != count) {
         snprintf(what, sizeof what, "%zu tokens have %zu tags", count, found.count);
-        return leave_out(setup, set, split, place, what);
+        return rr_text_data_leave_out(part, place, what);
     }
     if (found.unknown[0] != 0) {
         snprintf(what, sizeof what, "the tag \"%s\" does not stand in the training part", found.unknown);
-        return leave_out(setup, set, split, place, what);
+        return rr_text_data_leave_out(part, place, what);
     }
-    size_t at = set->texts.count - 1, kept = set->texts.lengths[at];
-    if (tagger->config.sentence_label) {
-        const char *label = rr_records_text(records, i, LABEL);
-        size_t length = rr_records_length(records, i, LABEL);
-        set->classes[at] = rr_labels_find(&tagger->sentence.labels, label, length);
-        snprintf(what, sizeof what, "the label \"%.*s\" does not stand in the training part",
-                 length < 64 ? (int)length : 64, label);
-        if (set->classes[at] < 0) return leave_out(setup, set, split, place, what);
-    }
-    size_t first = tagger->rules.keep == RR_KEEP_TAIL ? count - kept : 0;
-    memcpy(set->tags + set->texts.begin[at], ids + first, kept * sizeof *ids);
-    return rr_tag_add_forms(tagger, set, place, tokens, rr_records_length(records, i, TOKENS));
+    if (tagger->config.sentence_label) RR_TRY(add_class(tagger, set, part, record, place));
+    if (set->texts.count == at) return RR_OK; /* left out */
+    size_t kept = set->texts.lengths[at], first = tagger->rules.keep == RR_KEEP_TAIL ? count - kept : 0;
+    memcpy(set->tags + set->texts.begin[at], f->ids + first, kept * sizeof *f->ids);
+    return rr_tag_add_forms(tagger, set, place, tokens, length);
 }
 
 static rr_status fill_set(rr_tagger *tagger, const rr_task_setup *setup, int split, const rr_records *records) {
     rr_tag_set *set = &tagger->sets[split];
-    rr_buffer place = {0};
     size_t all = 0, most = 0;
     for (size_t i = 0; i < records->count; i++) {
         size_t tokens = count_items(rr_records_text(records, i, TOKENS), rr_records_length(records, i, TOKENS));
@@ -145,21 +148,15 @@ static rr_status fill_set(rr_tagger *tagger, const rr_task_setup *setup, int spl
         all += tokens;
         most = tags > most ? tags : most;
     }
-    rr_status status = RR_OK;
-    int32_t *ids = malloc((most + 1) * sizeof *ids);
+    filling f = {.tagger = tagger, .set = set, .ids = malloc((most + 1) * sizeof *f.ids)};
     set->tags = malloc((all + 1) * sizeof *set->tags);
     set->classes = malloc((records->count + 1) * sizeof *set->classes);
-    if (ids == NULL || set->tags == NULL || set->classes == NULL)
-        status = rr_fail(RR_ERR_NOMEM, "no memory for %zu tags", all);
-    rr_left_out_start(&set->left_out, records);
-    for (size_t i = 0; i < records->count && status == RR_OK && ids != NULL; i++) {
-        rr_buffer_clear(&place);
-        rr_records_place(records, i, &place);
-        status = add_sentence(tagger, setup, split, records, i, ids, rr_buffer_text(&place));
-    }
-    if (status == RR_OK) status = rr_left_out_check(&set->left_out, setup, (rr_split)split, records, &set->texts);
-    rr_buffer_free(&place);
-    free(ids);
+    rr_status status =
+        f.ids != NULL && set->tags != NULL && set->classes != NULL
+            ? rr_text_data_fill(&(rr_text_part){setup, (rr_split)split, records, &set->texts, &set->left_out},
+                                add_sentence, &f)
+            : rr_fail(RR_ERR_NOMEM, "no memory for %zu tags", all);
+    free(f.ids);
     return status;
 }
 

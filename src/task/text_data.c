@@ -71,6 +71,38 @@ void rr_left_out_describe(const rr_left_out *left, rr_buffer *out) {
         rr_buffer_printf(out, "  %zu examples left out; the first: %s\n", left->count, rr_buffer_text(&left->first));
 }
 
+rr_status rr_text_data_fill(const rr_text_part *part, rr_text_adder *add, void *ctx) {
+    rr_buffer place = {0};
+    rr_status status = RR_OK;
+    rr_left_out_start(part->left_out, part->records);
+    for (size_t i = 0; i < part->records->count && status == RR_OK; i++) {
+        rr_buffer_clear(&place);
+        rr_records_place(part->records, i, &place);
+        status = add(ctx, part, i, rr_buffer_text(&place));
+    }
+    rr_buffer_free(&place);
+    RR_TRY(status);
+    return rr_left_out_check(part->left_out, part->setup, part->split, part->records, part->texts);
+}
+
+rr_status rr_text_data_leave_out(const rr_text_part *part, const char *place, const char *what) {
+    rr_text_set_drop(part->texts);
+    return rr_left_out_add(part->left_out, part->setup, part->split, place, what);
+}
+
+void rr_text_data_describe(const rr_task *task, rr_split split, const rr_text_set *texts, const rr_left_out *left,
+                           rr_buffer *out) {
+    rr_floor floors[RR_TASK_METRICS];
+    size_t count = split != RR_SPLIT_TRAIN ? task->ops->floors(task, split, floors) : 0;
+    if (texts->tokens.unknown > 0)
+        rr_buffer_printf(out, ", %.2f %% unknown", 100.0 * (double)texts->tokens.unknown / (double)texts->tokens.count);
+    if (texts->cut > 0) rr_buffer_printf(out, ", %zu cut", texts->cut);
+    for (size_t i = 0; i < count; i++)
+        rr_buffer_printf(out, "; %s %s %.4f", floors[i].name, floors[i].metric, floors[i].value);
+    rr_buffer_puts(out, "\n");
+    rr_left_out_describe(left, out);
+}
+
 void rr_text_data_random(uint32_t stream, size_t text, uint32_t out[4]) {
     const uint32_t counter[4] = {(uint32_t)text, 0, stream, 0};
     rr_philox(0, RR_RNG_SYNTHETIC, counter, out);

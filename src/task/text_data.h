@@ -34,6 +34,28 @@ rr_status rr_left_out_check(const rr_left_out *left, const rr_task_setup *setup,
 /** A line for describe, if any were left out. */
 void rr_left_out_describe(const rr_left_out *left, rr_buffer *out);
 
+/** The records of a part on their way to examples. */
+typedef struct rr_text_part {
+    const rr_task_setup *setup;
+    rr_split split;
+    const rr_records *records;
+    rr_text_set *texts;
+    rr_left_out *left_out;
+} rr_text_part;
+
+/** A record becomes an example of the task. place: its `file:line` */
+typedef rr_status rr_text_adder(void *ctx, const rr_text_part *part, size_t record, const char *place);
+
+/** One call for each record. @return RR_ERR_INPUT also if there were records, and none has become a text */
+rr_status rr_text_data_fill(const rr_text_part *part, rr_text_adder *add, void *ctx);
+
+/** For an adder: the last text is taken back; see rr_left_out_add. */
+rr_status rr_text_data_leave_out(const rr_text_part *part, const char *place, const char *what);
+
+/** The rest of a part's line for describe: unknown tokens, cut texts, floors; and what was left out. */
+void rr_text_data_describe(const rr_task *task, rr_split split, const rr_text_set *texts, const rr_left_out *left,
+                           rr_buffer *out);
+
 /**
  * For benchmarks: texts of random length, from a quarter of data.max_length (longest, where that is null) on, for
  * setup->synthetic_steps steps, and a vocabulary. stream: a number of the task's own.
