@@ -129,6 +129,12 @@ void rr_labels_free(rr_labels *labels) {
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
+const char *rr_labels_trim(const char *text, size_t *length) {
+    while (*length > 0 && is_blank(*text)) text++, (*length)--;
+    while (*length > 0 && is_blank(text[*length - 1])) (*length)--;
+    return text;
+}
+
 rr_status rr_labels_each(const char *text, size_t length, const char *separator,
                          rr_status (*visit)(void *ctx, const char *part, size_t length), void *ctx) {
     size_t width = separator != NULL ? strlen(separator) : 0;
@@ -139,10 +145,9 @@ rr_status rr_labels_each(const char *text, size_t length, const char *separator,
                 end = i;
                 break;
             }
-        size_t first = begin, last = end;
-        while (first < last && is_blank(text[first])) first++;
-        while (first < last && is_blank(text[last - 1])) last--;
-        if (first < last) RR_TRY(visit(ctx, text + first, last - first));
+        size_t left = end - begin;
+        const char *part = rr_labels_trim(text + begin, &left);
+        if (left > 0) RR_TRY(visit(ctx, part, left));
         begin = end + (width > 0 ? width : length + 1);
     }
     return RR_OK;

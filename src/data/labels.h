@@ -34,6 +34,9 @@ rr_status rr_labels_from_json(const char *text, rr_labels *out);
 uint64_t rr_labels_hash(const rr_labels *labels, uint64_t seed);
 void rr_labels_free(rr_labels *labels);
 
+/** Where text without the blanks around it begins; *length becomes its length. */
+const char *rr_labels_trim(const char *text, size_t *length);
+
 /**
  * Calls visit for every part of text between separators, blanks around it left out; NULL: the whole is one part. Parts
  * that are empty are left out. Stops at the first call that fails.

@@ -29,18 +29,18 @@ static rr_status check_labels(const rr_config *config, const char *have, const r
                           labels->count > 0 ? labels->names[0] : "");
 }
 
+static rr_status add_label(void *ctx, const char *name, size_t length) { return rr_labels_add(ctx, name, length); }
+
 static rr_status find_sentence_labels(rr_tagger *tagger, const rr_records *records) {
     for (size_t i = 0; i < records->count && tagger->config.sentence_label; i++)
-        RR_TRY(rr_labels_add(&tagger->sentence.labels, rr_records_text(records, i, LABEL),
-                             rr_records_length(records, i, LABEL)));
+        RR_TRY(rr_labels_each(rr_records_text(records, i, LABEL), rr_records_length(records, i, LABEL), NULL, add_label,
+                              &tagger->sentence.labels));
     return RR_OK;
 }
 
-static rr_status add_tag(void *ctx, const char *name, size_t length) { return rr_labels_add(ctx, name, length); }
-
 static rr_status find_tags(rr_tagger *tagger, const rr_records *records) {
     for (size_t i = 0; i < records->count; i++)
-        RR_TRY(rr_labels_each(rr_records_text(records, i, TAGS), rr_records_length(records, i, TAGS), "\n", add_tag,
+        RR_TRY(rr_labels_each(rr_records_text(records, i, TAGS), rr_records_length(records, i, TAGS), "\n", add_label,
                               &tagger->labels));
     return RR_OK;
 }
@@ -102,9 +102,10 @@ typedef struct filling {
 
 static rr_status add_class(const rr_tagger *tagger, rr_tag_set *set, const rr_text_part *part, size_t record,
                            const char *place) {
-    const char *label = rr_records_text(part->records, record, LABEL);
     size_t length = rr_records_length(part->records, record, LABEL), at = set->texts.count - 1;
+    const char *label = rr_labels_trim(rr_records_text(part->records, record, LABEL), &length);
     char what[256];
+    if (length == 0) return rr_text_data_leave_out(part, place, "the label is empty");
     set->classes[at] = rr_labels_find(&tagger->sentence.labels, label, length);
     if (set->classes[at] >= 0) return RR_OK;
     snprintf(what, sizeof what, "the label \"%.*s\" does not stand in the training part",

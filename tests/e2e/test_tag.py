@@ -120,6 +120,11 @@ class Tag(Case):
         self.assertEqual({floor["metric"] for floor in metrics["floors"]}, {"accuracy", "f1", "label_accuracy"})
         result = self.train("bad", 2, expect=2, **{**values, "data__format": "columns"})
         self.assertIn("parallel, tsv or csv", result.stderr)
+        blanks = self.write("blanks.tsv", "a b\tO X\tyes\nc\tX\t yes \nd\tO\tno \ne\tO\t \n")
+        result = self.train("bad", 2, expect=2, **{**values, "data__split": "null", "data__train": blanks})
+        self.assertIn("blanks.tsv:4: the label is empty", result.stderr)
+        result = self.train("blanks", 1, **{**values, "data__split": "null", "data__train": blanks}, data__on_error="skip", train__max_steps=2)
+        self.assertIn("2 classes of sentences", result.stdout)
 
     def test_every_format_holds_the_same_sentences(self):
         def column(word, tag, number):
