@@ -64,7 +64,9 @@ static const rr_key keys[] = {
      .offset = offsetof(rr_data_config, delimiter),
      .preset = "null",
      .word = "null",
-     .help = "one character between the columns of csv and tsv; null: a comma, or a tab"},
+     .help =
+         "one character between the columns of csv and tsv, in quotes where YAML reads it otherwise (\"|\"); null: a "
+         "comma, or a tab"},
     {.name = "header",
      .type = RR_KEY_BOOL,
      .offset = offsetof(rr_data_config, header),

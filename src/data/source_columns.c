@@ -1,4 +1,4 @@
-/* A token and its tags a line, with blanks between them, as in CoNLL-2000 and CoNLL-2003. */
+/* A token and its tags a line, with blanks or tabs between them, as in CoNLL-2000 and CoNLL-2003. */
 #include <string.h>
 
 #include "data/sentence.h"
@@ -10,17 +10,18 @@ static bool ignored(rr_csv_field line) {
     return line.length >= sizeof document - 1 && memcmp(line.bytes, document, sizeof document - 1) == 0;
 }
 
-static bool is_blank(char c) { return c == ' ' || c == '\t'; }
-
+/* Where a line has tabs, they are what divides its columns, and a token may hold blanks. */
 static size_t cut(rr_csv_field line, rr_csv_field *columns, size_t room) {
     const char *at = line.bytes, *end = line.bytes + line.length;
+    char divider = memchr(at, '\t', line.length) != NULL ? '\t' : ' ';
     size_t count = 0;
     while (count < room) {
-        while (at < end && is_blank(*at)) at++;
-        const char *stop = at;
-        while (stop < end && !is_blank(*stop)) stop++;
+        while (at < end && (*at == ' ' || *at == '\t')) at++;
+        const char *stop = at, *last;
+        while (stop < end && *stop != divider) stop++;
         if (stop == at) break;
-        columns[count++] = (rr_csv_field){at, (size_t)(stop - at)};
+        for (last = stop; last[-1] == ' ';) last--;
+        columns[count++] = (rr_csv_field){at, (size_t)(last - at)};
         at = stop;
     }
     return count;

@@ -4,10 +4,12 @@
 
 static rr_status read_records(const rr_source_options *options, const char *path, rr_csv *csv, rr_records *out) {
     rr_source_map map;
+    size_t columns = 0; /* of the first record */
     bool more = true;
     if (options->header) {
         RR_TRY(rr_csv_next(csv, &more));
         if (!more) return RR_OK;
+        columns = csv->count;
     }
     RR_TRY(rr_source_find_columns(options, path, options->header ? csv->fields : NULL, csv->count, &map));
     while (more) {
@@ -19,10 +21,16 @@ static rr_status read_records(const rr_source_options *options, const char *path
         RR_TRY(status);
         if (!more) break;
         size_t bytes = (size_t)(csv->cursor - csv->fields[0].bytes);
+        if (columns == 0) columns = csv->count;
         if (bytes > options->max_line_bytes)
             RR_TRY(rr_records_bad(out, options->on_error, csv->record_line,
                                   "the record has %zu bytes; data.max_line_bytes is %zu", bytes,
                                   options->max_line_bytes));
+        else if (csv->count > columns)
+            RR_TRY(rr_records_bad(out, options->on_error, csv->record_line,
+                                  "has %zu columns, the first line %zu; a field with the delimiter in it stands in "
+                                  "quotes",
+                                  csv->count, columns));
         else
             RR_TRY(rr_source_take(options, &map, csv->record_line, csv->fields, csv->count, out));
     }

@@ -115,6 +115,7 @@ static void sentences_are_lists_of_tokens_and_tags(void **state) {
          {"# text = Hello\n1\tGood\tgood\tADJ\t_\t_\t2\tamod\t_\t_\n2-3\tfilm!\t_\t_\t_\t_\t_\t_\t_\t_\n"
           "2\tfilm\tfilm\tNOUN\t_\t_\t0\troot\t_\t_\n2.1\tx\tx\tX\t_\t_\t_\t_\t_\t_\n\n\n"
           "1\tNo\tno\tINTJ\t_\t_\t0\troot\t_\t_\n"}},
+        {"columns", {"Good\t\tx\t ADJ \nfilm\tx\tNOUN\n\t \nNo\tx\tINTJ\t\n"}},
         {"columns", {"-DOCSTART- -X- O\n\nGood JJ ADJ\r\nfilm NN NOUN\r\n\r\n\nNo UH  INTJ"}},
         {"parallel", {"Good  film\nNo\n", " ADJ NOUN \nINTJ\n"}},
         {"tsv", {"Good film\tADJ NOUN\nNo\tINTJ\n"}},
@@ -129,6 +130,14 @@ static void sentences_are_lists_of_tokens_and_tags(void **state) {
         assert_record(&records, 1, "No", "INTJ");
         rr_records_free(&records);
     }
+}
+
+static void tokens_may_hold_blanks_where_tabs_divide(void **state) {
+    static const char *const texts[] = {"New York\tB-LOC\nis\tO\n", NULL};
+    rr_records records = {.count = 0};
+    assert_ok(read_texts(*state, named("columns"), texts, list_options(RR_ON_ERROR_STOP), &records));
+    assert_record(&records, 0, "New York\nis", "B-LOC\nO");
+    rr_records_free(&records);
 }
 
 static void a_bad_line_leaves_its_whole_sentence_out(void **state) {
@@ -186,6 +195,7 @@ static void bad_examples_stop_or_are_left_out_and_counted(void **state) {
         {{"tsv", {"a\tyes\nb\tno\n\tyes\nc\tyes\n"}}, "one:3: the text is empty"},
         {{"tsv", {"a\tyes\nb\tno\nx\xff\tyes\nc\tyes\n"}}, "one:3: the text is not UTF-8"},
         {{"csv", {"text,label\na,yes\nb\nc,no\nd,yes\n"}}, "one:3: has 1 column, so none for the label"},
+        {{"csv", {"text,label\na,yes\nb, or c,no\nc,no\nd,yes\n"}}, "one:3: has 3 columns, the first line 2; a field"},
         {{"csv", {"text,label\na,yes\n\"b\"x,yes\nc,no\nd,yes\n"}}, "one:3: "},
         {{"parallel", {"a\nb\n\nc\n", "yes\nno\nyes\nyes\n"}}, "one:3: the text is empty"},
         {{"parallel", {"a\nb\nx\xff\nc\n", "yes\nno\nyes\nyes\n"}}, "one:3: the text is not UTF-8"},
@@ -410,6 +420,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_source_reads_its_format, scratch_open, scratch_close),
         cmocka_unit_test_setup_teardown(sentences_are_lists_of_tokens_and_tags, scratch_open, scratch_close),
+        cmocka_unit_test_setup_teardown(tokens_may_hold_blanks_where_tabs_divide, scratch_open, scratch_close),
         cmocka_unit_test_setup_teardown(a_bad_line_leaves_its_whole_sentence_out, scratch_open, scratch_close),
         cmocka_unit_test_setup_teardown(columns_of_sentences_are_chosen_by_name_or_number, scratch_open, scratch_close),
         cmocka_unit_test_setup_teardown(bad_examples_stop_or_are_left_out_and_counted, scratch_open, scratch_close),
