@@ -1,4 +1,6 @@
 /* What a forecaster says of itself and its data. */
+#include <stdlib.h>
+
 #include "task/forecast_model.h"
 
 static void put_columns(const rr_forecaster *f, rr_buffer *out) {
@@ -33,11 +35,34 @@ static void put_table(const rr_forecast_table *table, const char *split, rr_buff
                          series->skipped, rr_buffer_text(&series->first_bad));
 }
 
+/* Series of a table from which no part has a window. */
+static void put_short(const rr_forecaster *f, const rr_forecast_table *table, const char *split, rr_buffer *out) {
+    const rr_series *series = &table->series;
+    size_t short_ones = 0, first = 0;
+    bool *used = calloc(series->series.count + 1, sizeof *used);
+    for (int p = 0; p < RR_SPLIT_COUNT && used != NULL; p++)
+        for (size_t w = 0; w < f->parts[p].count && f->parts[p].table == table; w++)
+            used[series->rows[f->parts[p].first[w]].series] = true;
+    for (size_t s = series->series.count; s-- > 0 && used != NULL;) {
+        if (used[s]) continue;
+        short_ones++;
+        first = s;
+    }
+    free(used);
+    if (short_ones > 0 && series->series.count > 1)
+        rr_buffer_printf(
+            out, "%s: %zu of %zu series give no window, being too short or with numbers missing; the first is %s\n",
+            split, short_ones, series->series.count, series->series.items[first]);
+}
+
 void rr_forecast_describe(const rr_task *task, rr_buffer *out) {
     const rr_forecaster *f = (const rr_forecaster *)task;
     put_columns(f, out);
     for (int split = 0; split < RR_SPLIT_COUNT; split++)
-        if (f->tables[split].z != NULL) put_table(&f->tables[split], rr_split_names[split], out);
+        if (f->tables[split].z != NULL) {
+            put_table(&f->tables[split], rr_split_names[split], out);
+            put_short(f, &f->tables[split], rr_split_names[split], out);
+        }
     for (int split = 0; split < RR_SPLIT_COUNT; split++) {
         const rr_forecast_part *part = &f->parts[split];
         rr_floor floors[RR_TASK_METRICS];

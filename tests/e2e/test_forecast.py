@@ -148,6 +148,10 @@ class Forecast(Case):
         self.assertEqual([(row["name"], row["date"]) for row in rows],
                          [(f"{s}, Inc.", f"{m} 1 2005") for s in "AB" for m in ("Jan", "Feb", "Mar")])
         self.assertTrue(all(0.5 < float(row["price"]) / (181 if row["name"][0] == "A" else 905) < 1.5 for row in rows))
+        brief = self.write("brief.csv", "\n".join([*lines, "C,Jan 1 2000,1", "C,Feb 1 2000,2"]) + "\n")
+        result = self.train("brief", 2, data__train=brief, train__max_steps=1,
+                            task="{type: forecast, window: 6, horizon: 3, series_column: name}")
+        self.assertIn("train: 1 of 3 series give no window, being too short or with numbers missing; the first is C", result.stdout)
         other = self.write("other.csv", lines[0] + "\n" + "\n".join(f"C,{date},1" for date in months) + "\n")
         refused = run(["predict", self.path("m"), other])
         self.assertEqual(refused.returncode, 2)
