@@ -1,4 +1,5 @@
-/* Answers to questions, many at a time. A line is `context TAB question`. */
+/* Answers to questions, many at a time. A line is `context TAB question`; what stands behind another tab does not
+ * matter. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,8 @@ rr_status rr_qa_take(rr_task *task, const rr_text *texts, size_t count) {
             return rr_fail(RR_ERR_INPUT, "%s: a line must be a context and a question with a tab between",
                            texts[i].name);
         size_t story = tab != NULL ? (size_t)(tab - text) : 0, rest = tab != NULL ? texts[i].length - story - 1 : 0;
+        const char *second = rest > 0 ? memchr(tab + 1, '\t', rest) : NULL;
+        if (second != NULL) rest = (size_t)(second - tab) - 1;
         RR_TRY(rr_text_set_add(&qa->taken_stories, qa->vocab, &qa->rules, texts[i].name, text, story));
         RR_TRY(
             rr_text_set_add(&qa->taken_questions, qa->vocab, &whole, texts[i].name, tab != NULL ? tab + 1 : "", rest));

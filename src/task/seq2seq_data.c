@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "data/pair_vocab.h"
 #include "data/record_sets.h"
+#include "data/source.h"
 #include "data/vocab_parts.h"
 #include "task/seq2seq_model.h"
 
@@ -107,6 +108,17 @@ static rr_status read_codes(const rr_task_setup *setup, const char *path, rr_bpe
     return status;
 }
 
+/* Whether examples stand in columns between tabs, as they do if nothing says otherwise. */
+static bool in_columns(const rr_data_config *data) {
+    const rr_source_ops *source = NULL;
+    if (data->format > 0)
+        source = rr_sources[data->format - 1];
+    else if (data->train.count > 0)
+        source = rr_source_guess(data->train.items[0], NULL);
+    return (source == NULL || strcmp(source->name, "tsv") == 0) &&
+           (data->delimiter == NULL || data->delimiter[0] == '\t');
+}
+
 /* What becomes of texts, from the files of codes, or where they were read already with a checkpoint from these. */
 static rr_status set_rules(rr_seq2seq *s, const rr_task_setup *setup) {
     const rr_paths *paths = &s->config.bpe;
@@ -124,6 +136,7 @@ rr_status rr_seq2seq_read(rr_seq2seq *s, const rr_task_setup *setup) {
     if (setup->vocab_json != NULL)
         RR_TRY(rr_pair_vocab_from_json(setup->vocab_json, &s->source_vocab, &s->target_vocab, s->bpe));
     RR_TRY(set_rules(s, setup));
+    s->columns = in_columns(setup->data);
     if (setup->synthetic_steps > 0)
         RR_TRY(make_up(s, setup));
     else if (setup->need_train || setup->need_eval)

@@ -45,6 +45,7 @@ typedef struct rr_seq2seq {
     rr_bpe *bpe[2];                        /* of sources and targets, may be one; NULL: words stay whole */
     rr_seq2seq_set sets[RR_SPLIT_COUNT];
     rr_text_set taken; /* sources to translate */
+    bool columns;      /* examples stand in columns between tabs: a source ends at one */
     size_t *lengths;   /* [pairs] tokens of source and target */
 
     rr_encoder encoder;

@@ -65,8 +65,11 @@ void rr_seq2seq_text(const rr_seq2seq *s, const int32_t *tokens, size_t count, r
 rr_status rr_seq2seq_take(rr_task *task, const rr_text *texts, size_t count) {
     rr_seq2seq *s = (rr_seq2seq *)task;
     rr_text_set_clear(&s->taken);
-    for (size_t i = 0; i < count; i++)
-        RR_TRY(rr_text_set_add(&s->taken, s->source_vocab, &s->rules, texts[i].name, texts[i].text, texts[i].length));
+    for (size_t i = 0; i < count; i++) {
+        const char *tab = s->columns && texts[i].length > 0 ? memchr(texts[i].text, '\t', texts[i].length) : NULL;
+        size_t length = tab != NULL ? (size_t)(tab - texts[i].text) : texts[i].length;
+        RR_TRY(rr_text_set_add(&s->taken, s->source_vocab, &s->rules, texts[i].name, texts[i].text, length));
+    }
     return RR_OK;
 }
 

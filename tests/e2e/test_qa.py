@@ -88,6 +88,8 @@ class Qa(Stories):
         right = [line["answer"] == answer for line, answer in zip(lines, answers, strict=True)]
         self.assertAlmostEqual(sum(right) / len(right), metrics["accuracy"], places=9)
         self.assertTrue(all(abs(sum(line["attention"]) - 1) < 0.02 for line in lines))
+        known = self.write("known", "".join("\t".join(q) + "\n" for q in self.questions)) # the answers are not read
+        self.assertEqual([json.loads(line) for line in run(["predict", self.path("babi"), known]).stdout.splitlines()], lines)
         alone = self.write("alone", f"{self.questions[33][0]}\t{self.questions[33][1]}\n")
         self.assertEqual({**json.loads(run(["predict", self.path("babi"), alone]).stdout), "line": 34}, lines[33])
 

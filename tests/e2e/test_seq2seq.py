@@ -94,7 +94,7 @@ class Seq2seq(Pairs):
                    task__max_output=12)
         texts = self.write("texts", "".join(" ".join(a) + "\n" for a, _ in self.pairs[:70]))
         greedy = [json.loads(line) for line in run(["predict", self.path("p"), texts]).stdout.splitlines()]
-        alone = self.write("alone", " ".join(self.pairs[41][0]) + "\n")
+        alone = self.write("alone", " ".join(self.pairs[41][0]) + "\tits target\n") # which is not read
         line = json.loads(run(["predict", self.path("p"), alone]).stdout)
         self.assertEqual({**line, "line": 42}, greedy[41])
         for beams in (1, 4):
