@@ -160,7 +160,7 @@ class Parity(Stories):
         vocabulary = json.loads(metadata["vocab"])
         index = {token: i for i, token in enumerate(vocabulary["tokens"]["tokens"])}
         answers = [item["name"] for item in vocabulary["labels"]]
-        layer = {"lstm": nn.LSTM, "gru": nn.GRU}[cell]
+        layer = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn_tanh": nn.RNN}[cell]
         parts = {"head": nn.Linear(2 * W, len(answers)),
                  "story": nn.ModuleDict({"rnn": layer(E + condition * W, H, 2, bidirectional=directions == 2)}),
                  "question": nn.ModuleDict({"embedding": nn.Embedding(len(index), E),
@@ -213,7 +213,7 @@ class Parity(Stories):
             optimiser.step()
 
     def test_ten_steps_of_every_kind(self):
-        for case in (("general", "lstm", True, 2, "sentences"), ("additive", "gru", False, 1, "sentences"), ("none", "lstm", True, 2), ("dot", "gru", False, 1), ("general", "lstm", False, 2), ("additive", "gru", True, 2)):
+        for case in (("general", "lstm", True, 2, "sentences"), ("additive", "gru", False, 1, "sentences"), ("dot", "rnn_tanh", True, 1), ("none", "lstm", True, 2), ("dot", "gru", False, 1), ("general", "lstm", False, 2), ("additive", "gru", True, 2)):
             with self.subTest(case):
                 self.compare(*case)
 

@@ -1,5 +1,6 @@
 """Sequence to sequence: the same on any number of ranks and after a kill, searches, BLEU, and as in PyTorch."""
 
+import functools
 import json
 import os
 import random
@@ -206,7 +207,8 @@ class Parity(Pairs):
     def modules(self, kind, cell, feeding, directions, sources, targets):
         nn, E, H = torch.nn, 12, 10
         M = directions * H
-        layer = {"lstm": nn.LSTM, "gru": nn.GRU}[cell]
+        layer = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn_tanh": nn.RNN,
+                 "rnn_relu": functools.partial(nn.RNN, nonlinearity="relu")}[cell]
         parts = {"head": nn.Linear(H, targets),
                  "decoder": nn.ModuleDict({"embedding": nn.Embedding(targets, E), "rnn": layer(E + feeding * H, H, 2)}),
                  "encoder": nn.ModuleDict({"embedding": nn.Embedding(sources, E),
@@ -285,7 +287,8 @@ class Parity(Pairs):
     def test_ten_steps_of_every_kind(self):
         for case in (("none", "gru", False, 1, 0.0), ("none", "lstm", False, 2, 0.0), ("dot", "lstm", False, 1, 0.1),
                      ("dot", "gru", True, 1, 0.0), ("general", "lstm", True, 2, 0.1), ("general", "gru", False, 2, 0.0),
-                     ("additive", "lstm", False, 2, 0.0), ("additive", "lstm", True, 2, 0.2)):
+                     ("additive", "lstm", False, 2, 0.0), ("additive", "lstm", True, 2, 0.2),
+                     ("additive", "rnn_tanh", True, 2, 0.0), ("general", "rnn_relu", False, 1, 0.1)):
             with self.subTest(case):
                 self.compare(*case)
 
