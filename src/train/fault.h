@@ -6,7 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** True if the environment plants this kind of fault at this rank and step. Kinds: setup, fail, kill, nan, diverge. */
+/**
+ * True if the environment plants this kind of fault at this rank and step. Kinds: setup, fail, kill, pause (the rank
+ * takes 5 s for that step), nan, diverge.
+ */
 bool rr_fault_planted(const char *kind, size_t rank, uint64_t step);
 
 #endif

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/profile.h"
@@ -26,6 +27,7 @@ static void plant_faults_before(rr_run *run) {
     size_t rank = rr_comm_rank(run->comm);
     uint64_t step = run->progress.position.step;
     if (rr_fault_planted("kill", rank, step)) raise(SIGKILL);
+    if (rr_fault_planted("pause", rank, step)) sleep(5);
     if (rr_fault_planted("nan", rank, step) && run->end > run->begin) {
         size_t size = run->task->ops->carry_size(run->task);
         float *row = malloc(size * sizeof *row);
