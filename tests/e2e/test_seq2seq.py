@@ -11,6 +11,7 @@ from harness import DATA, PROGRAM, SOURCE, Case, metrics_without_times, read_che
 
 try:
     import torch
+    torch.set_num_threads(1) # small models, beside ranks that want the cores
 except ImportError:
     torch = None
 try:
