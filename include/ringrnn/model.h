@@ -29,7 +29,8 @@ typedef struct rr_generate_options {
 } rr_generate_options;
 
 /**
- * Opens a checkpoint (one .safetensors file; weights, config and vocabulary are in it).
+ * Opens a checkpoint: one .safetensors file with weights, config and vocabulary, or a run folder, whose best it opens,
+ * else its last.
  * @return RR_ERR_INPUT if the file cannot be read, is damaged or is not a ringrnn checkpoint; RR_ERR_NOMEM
  */
 rr_status rr_model_open(const char *checkpoint, rr_model **out);

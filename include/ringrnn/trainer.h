@@ -38,7 +38,7 @@ typedef struct rr_eval_options {
 rr_status rr_evaluate(const rr_eval_options *options, int *argc, char ***argv);
 
 typedef struct rr_predict_options {
-    const char *checkpoint; /* a file that every rank can read */
+    const char *checkpoint; /* a file, or a run folder, that every rank can read */
     const char *file;       /* lines of text, or a whole file where the task reads one; "-": standard input of rank 0 */
     const char *format;     /* "json", "text" or "csv"; NULL: json, of forecasts csv */
 } rr_predict_options;

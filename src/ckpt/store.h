@@ -46,6 +46,9 @@ rr_status rr_store_close(rr_store *store);
  */
 rr_status rr_store_newest(const char *run_folder, rr_safetensors **file, rr_buffer *path, rr_buffer *warnings);
 
+/** The checkpoint that a user means: the file given, or of a run folder its best, else its last. Appends to path. */
+void rr_store_meant(const char *given, rr_buffer *path);
+
 /** The lock of a run folder: `<run_folder>/lock` with host, pid and job id. */
 typedef struct rr_run_lock rr_run_lock;
 /**

@@ -59,7 +59,7 @@ static rr_status run(int argc, char **argv) {
 
 const rr_command rr_command_generate = {
     .name = "generate",
-    .arguments = "CKPT [options]",
+    .arguments = "CKPT|RUN [options]",
     .help = "draws text from a language model, from the checkpoint alone",
     .details =
         "  --prompt TEXT        text that comes first\n"

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/sha256.h"
 #include "ckpt/safetensors.h"
+#include "ckpt/store.h"
 #include "cli/cli.h"
 #include "cli/load.h"
 #include "train/footprint.h"
@@ -159,11 +160,18 @@ static rr_status info(int argc, char **argv) {
     RR_TRY(rr_cli_parse(argc, argv, known, 1, 1, &arguments));
     if (ranks_text != NULL) RR_TRY(rr_cli_size("ranks", ranks_text, &ranks));
     if (ranks == 0) return rr_fail(RR_ERR_INPUT, "--ranks 0: must be >= 1");
-    if (hash != NULL && !is_checkpoint(arguments.operands[0]))
-        return rr_fail(RR_ERR_INPUT, "--hash wants a checkpoint (*.safetensors), got %s", arguments.operands[0]);
-    if (hash != NULL) return print_hash(arguments.operands[0]);
-    return is_checkpoint(arguments.operands[0]) ? checkpoint_info(arguments.operands[0])
-                                                : config_info(&arguments, ranks);
+    rr_buffer path = {0};
+    rr_store_meant(arguments.operands[0], &path);
+    rr_status status = RR_OK;
+    if (!is_checkpoint(rr_buffer_text(&path)))
+        status = hash == NULL
+                     ? config_info(&arguments, ranks)
+                     : rr_fail(RR_ERR_INPUT, "--hash wants a checkpoint (*.safetensors) or a run folder, got %s",
+                               arguments.operands[0]);
+    else
+        status = hash != NULL ? print_hash(rr_buffer_text(&path)) : checkpoint_info(rr_buffer_text(&path));
+    rr_buffer_free(&path);
+    return status;
 }
 
 static rr_status run(int argc, char **argv) {
@@ -174,7 +182,7 @@ static rr_status run(int argc, char **argv) {
 
 const rr_command rr_command_info = {
     .name = "info",
-    .arguments = "CONFIG|CKPT [options]",
+    .arguments = "CONFIG|CKPT|RUN [options]",
     .help = "layers, parameters, work and bytes a step, memory a rank; or what a checkpoint holds",
     .details =
         "  --ranks N          forecast for that many ranks (default 1)\n"

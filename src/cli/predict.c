@@ -25,7 +25,7 @@ static rr_status run(int argc, char **argv) {
 
 const rr_command rr_command_predict = {
     .name = "predict",
-    .arguments = "CKPT [FILE|-] [options]",
+    .arguments = "CKPT|RUN [FILE|-] [options]",
     .help = "what a model says of each line of a file, or of standard input, alone or under mpirun; forecasts",
     .details =
         "  --format json|text|csv   json: an object a line (the default); text: the answer alone (a class, tags, a\n"

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ckpt/store.h"
 #include "data/tokenize.h"
 #include "math/runtime.h"
 #include "model/weights.h"
@@ -69,14 +70,17 @@ static rr_status load_weights(rr_model *model) {
 
 rr_status rr_model_open(const char *checkpoint, rr_model **out) {
     RR_TRY(rr_math_open(1));
+    rr_buffer path = {0};
     rr_model *model = calloc(1, sizeof *model);
     if (model == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for a model");
-    rr_status status = rr_safetensors_read(checkpoint, &model->file);
+    rr_store_meant(checkpoint, &path);
+    rr_status status = rr_safetensors_read(rr_buffer_text(&path), &model->file);
     if (status == RR_OK) {
         status = open_task(model);
         if (status == RR_OK) status = load_weights(model);
-        if (status != RR_OK) status = rr_fail_within(status, "%s: ", checkpoint);
+        if (status != RR_OK) status = rr_fail_within(status, "%s: ", rr_buffer_text(&path));
     }
+    rr_buffer_free(&path);
     if (status != RR_OK) {
         rr_model_close(model);
         return status;

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "math/gemm.h"
@@ -12,17 +11,6 @@
 #include "train/run.h"
 
 enum { LARGEST_MICRO_ROWS = 64 };
-
-/* A run folder stands for its best checkpoint, else its last. */
-static void find_checkpoint(const char *given, rr_buffer *path) {
-    struct stat info;
-    rr_buffer_puts(path, given);
-    if (stat(given, &info) != 0 || !S_ISDIR(info.st_mode)) return;
-    rr_buffer_puts(path, "/best.safetensors");
-    if (rr_file_exists(rr_buffer_text(path))) return;
-    rr_buffer_clear(path);
-    rr_buffer_printf(path, "%s/last.safetensors", given);
-}
 
 typedef struct evaluation {
     rr_resume source;
@@ -115,7 +103,7 @@ static rr_status evaluate(const rr_eval_options *options, rr_comm *comm, evaluat
     rr_buffer path = {0}, report = {0};
     rr_metric metrics[RR_TASK_METRICS];
     size_t count = 0;
-    find_checkpoint(options->checkpoint, &path);
+    rr_store_meant(options->checkpoint, &path);
     rr_status status = rr_resume_read(comm, rr_buffer_text(&path), &eval->source);
     if (status == RR_OK) status = rr_comm_agree(comm, open_model(options, comm, eval));
     if (status == RR_OK) rr_comm_limit_waits(comm, (double)eval->settings.dist.timeout_s);

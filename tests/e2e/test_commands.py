@@ -163,6 +163,21 @@ class Commands(Case):
         self.refused(["generate", self.last, "--temperature", "-1"], "temperature")
         self.refused(["generate", self.last, "--top-p", "0"], "top-p")
 
+    def test_a_run_folder_stands_for_its_best_or_its_last_checkpoint(self):
+        self.train(train__max_steps=20)
+        folder = os.path.dirname(self.last)
+        best = os.path.join(folder, "best.safetensors")
+        for checkpoint in (best, self.last):
+            if not os.path.exists(checkpoint):
+                continue
+            for command in (["generate", "--tokens", "30"], ["predict", self.config], ["info", "--hash"]):
+                of_file, of_folder = (run([command[0], given, *command[1:]]) for given in (checkpoint, folder))
+                self.assertEqual((of_file.returncode, of_folder.returncode), (0, 0), of_folder.stderr)
+                self.assertEqual(of_file.stdout, of_folder.stdout)
+            if checkpoint == best:
+                os.remove(best)
+        self.refused(["generate", self.folder], "last.safetensors")
+
 
 if __name__ == "__main__":
     unittest.main()
