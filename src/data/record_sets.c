@@ -55,7 +55,11 @@ static rr_status read_set(const rr_config *config, const rr_data_config *data, c
             status = rr_fail(RR_ERR_INPUT, "%s: format %s holds sentences with tags, which this task does not read",
                              files.paths[0], source->name);
         if (status == RR_OK) status = source->read(&options, (const char *const *)files.paths, files.count, out);
-        if (status == RR_ERR_INPUT) status = rr_config_fail(config, keys[split], "%s", rr_last_error());
+        /* As many files as fields, whose lines do not have all of them, are the fields themselves. */
+        bool as_fields = tsv && data->format == 0 && files.count == wish->field_count;
+        if (status == RR_ERR_INPUT)
+            status = rr_config_fail(config, keys[split], "%s%s", rr_last_error(),
+                                    as_fields ? ". Files whose lines belong together want data.format: parallel" : "");
     }
     rr_file_list_free(&files);
     return status;

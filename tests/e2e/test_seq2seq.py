@@ -184,6 +184,7 @@ class Seq2seq(Pairs):
         self.write("one", "a b\nc d\n")
         self.write("two", "a b\n")
         refused("1", "2", "parallel", data__train=f"[{self.folder}/one, {self.folder}/two]", data__format="parallel")
+        refused("one:1", "data.format: parallel", data__train=f"[{self.folder}/one, {self.folder}/two]")
         bad = self.write("bad.tsv", "a b\tc\nonly a source\n")
         refused("bad.tsv:2", "column", data__train=bad)
         self.train("skips", 1, data__max_length=8, data__on_error="skip", train__max_steps=2)
