@@ -144,7 +144,7 @@ static rr_status gather_by_lengths(rr_comm *comm, lengths *l, rr_buffer *bytes) 
     char *all = malloc(total + 1); /* of rank 0 */
     rr_status status = all != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for %zu bytes of all ranks", total);
     status = rr_comm_agree(comm, status);
-    if (status == RR_OK) status = gather(comm, rr_buffer_text(bytes), l->counts, 1, all);
+    if (status == RR_OK && all != NULL) status = gather(comm, rr_buffer_text(bytes), l->counts, 1, all);
     if (status == RR_OK && comm->rank == 0 && all != NULL) {
         rr_buffer_free(bytes);
         all[total] = 0;
@@ -168,25 +168,27 @@ rr_status rr_comm_gather_bytes(rr_comm *comm, rr_buffer *bytes) {
     return status;
 }
 
-/* Every rank gets the values of all, some at a time, and combines them in rank order. */
+/* Rank 0 gets the values of all, some at a time, combines them in rank order, and tells the others. */
 static rr_status combine(rr_comm *comm, double *values, size_t count, double (*pair)(double, double),
                          const char *what) {
     enum { SOME = 64 };
     if (comm->size == 1) return RR_OK;
-    double *all = malloc(comm->size * SOME * sizeof *all); /* [size, n] */
-    if (all == NULL) return rr_fail(RR_ERR_NOMEM, "no memory to combine values of %zu ranks", comm->size);
+    double *all = comm->rank == 0 ? malloc(comm->size * SOME * sizeof *all) : NULL; /* [size, n] */
+    if (comm->rank == 0 && all == NULL)
+        return rr_fail(RR_ERR_NOMEM, "no memory to combine values of %zu ranks", comm->size);
     rr_status status = RR_OK;
     for (size_t begin = 0; begin < count && status == RR_OK; begin += SOME) {
         size_t n = count - begin < SOME ? count - begin : SOME;
         MPI_Request request;
         status = rr_mpi_check(
-            MPI_Iallgather(values + begin, (int)n, MPI_DOUBLE, all, (int)n, MPI_DOUBLE, comm->mpi, &request), what);
+            MPI_Igather(values + begin, (int)n, MPI_DOUBLE, all, (int)n, MPI_DOUBLE, 0, comm->mpi, &request), what);
         if (status == RR_OK) status = rr_mpi_wait(comm, &request, what);
-        for (size_t i = 0; i < n && status == RR_OK; i++) {
+        for (size_t i = 0; all != NULL && i < n && status == RR_OK; i++) {
             values[begin + i] = all[i];
             for (size_t rank = 1; rank < comm->size; rank++)
                 values[begin + i] = pair(values[begin + i], all[rank * n + i]);
         }
+        if (status == RR_OK) status = broadcast_bytes(comm, 0, values + begin, n * sizeof *values, what);
     }
     free(all);
     return status;

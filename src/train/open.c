@@ -99,7 +99,9 @@ static void tick_control(void *ctx) { rr_control_tick(ctx); }
  */
 static rr_status list_rows(rr_run *run, size_t *first) {
     rr_params *params = &run->task->params;
-    size_t tokens = run->settings.train.global_batch_size * run->task->tokens_a_row;
+    /* Each rank has room for those of a row at least, whether it has one or not. */
+    size_t rows = run->settings.train.global_batch_size, ranks = rr_comm_size(run->comm);
+    size_t tokens = (rows > ranks ? rows : ranks) * run->task->tokens_a_row;
     *first = params->count;
     while (*first > 0 && params->count - *first < RR_REDUCER_ROW_SUMS) {
         const rr_param *param = &params->items[*first - 1];
