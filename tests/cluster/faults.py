@@ -76,7 +76,7 @@ class FaultCase(Case):
 
     def complete(self, name, values, env=None, launch=None, expect=0):
         process = self.begin(name, values, env, launch)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=150)
         self.assertEqual(process.returncode, expect, f"stdout:\n{out}\nstderr:\n{err}")
         return out, err
 

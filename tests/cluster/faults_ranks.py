@@ -68,7 +68,7 @@ class Memory(FaultCase):
         plain = {"RINGRNN_PRETEND_ROOM": "0"}  # Open MPI crashes where it cannot map the memory that ranks share
         start = time.monotonic()
         _, err = self.complete("r", large, plain, self.launch_with_less(2, 900_000), expect=1)
-        self.assertLess(time.monotonic() - start, 60)
+        self.assertLess(time.monotonic() - start, 100)
         self.assertRegex(err, r"ringrnn: rank 2 \(\S+\): .*memory")
         self.assertEqual(err.count("ringrnn: "), 1, err)
 
