@@ -14,6 +14,6 @@ rr_compile_options(slow_disk)
 foreach(subject ranks disk hosts large)
     add_test(NAME cluster.faults_${subject} COMMAND ${python} -B faults_${subject}.py -v
         WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
-    set_tests_properties(cluster.faults_${subject} PROPERTIES LABELS cluster TIMEOUT 900 RUN_SERIAL ON SKIP_RETURN_CODE 77
+    set_tests_properties(cluster.faults_${subject} PROPERTIES LABELS cluster TIMEOUT 1800 RUN_SERIAL ON SKIP_RETURN_CODE 77
         ENVIRONMENT "RINGRNN=$<TARGET_FILE:ringrnn>;RINGRNN_SOURCE=${PROJECT_SOURCE_DIR};RINGRNN_SLOW_DISK=$<TARGET_FILE:slow_disk>;PYTHONDONTWRITEBYTECODE=1")
 endforeach()
