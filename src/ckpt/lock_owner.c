@@ -112,11 +112,15 @@ static rr_owner_state state_here(const rr_lock_owner *owner, const rr_lock_owner
     return state == 'Z' || state == 'X' || start != owner->start ? RR_OWNER_GONE : RR_OWNER_RUNS;
 }
 
+bool rr_lock_owner_is_earlier_start(const rr_lock_owner *owner, const rr_lock_owner *self) {
+    return owner->job[0] != 0 && strcmp(owner->job, self->job) == 0 && strcmp(owner->cluster, self->cluster) == 0 &&
+           self->restarts > owner->restarts; /* job ids are a cluster's own */
+}
+
 static rr_owner_state state_elsewhere(const rr_lock_owner *owner, const rr_lock_owner *self) {
     bool same_cluster = strcmp(owner->cluster, self->cluster) == 0; /* job ids are a cluster's own */
     if (owner->job[0] == 0 || !same_cluster) return RR_OWNER_UNKNOWN;
     bool same_job = strcmp(owner->job, self->job) == 0;
-    if (same_job && self->restarts > owner->restarts) return RR_OWNER_GONE;
     if (same_job && owner->step[0] == 0)
         return RR_OWNER_UNKNOWN; /* the job runs: it is ours; its parts have no names */
     switch (rr_slurm_job_state(owner->job, same_job ? owner->step : "")) {
@@ -131,6 +135,7 @@ static rr_owner_state state_elsewhere(const rr_lock_owner *owner, const rr_lock_
 }
 
 rr_owner_state rr_lock_owner_state(const rr_lock_owner *owner, const rr_lock_owner *self, bool flock_works) {
+    if (rr_lock_owner_is_earlier_start(owner, self)) return RR_OWNER_GONE;
     bool here = strcmp(owner->host, self->host) == 0 && strcmp(owner->machine, self->machine) == 0;
     return here ? state_here(owner, self, flock_works) : state_elsewhere(owner, self);
 }

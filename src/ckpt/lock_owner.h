@@ -31,6 +31,12 @@ void rr_lock_owner_write(const rr_lock_owner *owner, rr_buffer *out);
 bool rr_lock_owner_parse(const char *text, rr_lock_owner *out);
 
 /**
+ * The owner belongs to an earlier start of our own Slurm job, which was queued again. It is over for Slurm, though what
+ * is left of it may still run, on a node whose slurmd has died.
+ */
+bool rr_lock_owner_is_earlier_start(const rr_lock_owner *owner, const rr_lock_owner *self);
+
+/**
  * Whether the owner of a lock that nobody holds by flock still runs. May ask squeue.
  * @param[in] flock_works  the file system has locks that at least this host's processes see
  */

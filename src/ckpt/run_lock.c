@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "ckpt/lock_owner.h"
 #include "ckpt/store.h"
 
@@ -18,9 +19,11 @@ struct rr_run_lock {
     rr_buffer draft; /* our lock file before it gets its name */
     int fd;          /* of our lock file; keeps the flock */
     rr_lock_owner self;
+    double looked_s; /* when rr_run_lock_lost last looked */
 };
 
 enum { ATTEMPTS = 20 };
+static const double look_every_s = 5, patience_s = 60;
 
 /* What became of a lock that was there: it is ours now, or it was another by the time. */
 typedef enum outcome { TAKEN, CHANGED } outcome;
@@ -116,6 +119,20 @@ static rr_status replace(const rr_run_lock *lock, const struct stat *judged, out
     return status;
 }
 
+/*
+ * An earlier start of our job that still holds its flock has just lost the lock. It notices at its next step, and
+ * before it saves; what is being written gets the time to end.
+ */
+static void wait_for_earlier_start(int fd, const rr_lock_owner *owner) {
+    rr_buffer who = {0};
+    describe(owner, &who);
+    fprintf(stderr, "ringrnn: %s belongs to an earlier start of this job and still runs: waiting for its end\n",
+            rr_buffer_text(&who));
+    rr_buffer_free(&who);
+    double end = rr_clock_seconds() + patience_s;
+    while (flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK && rr_clock_seconds() < end) usleep(100000);
+}
+
 /* Looks at the lock that is there: refuses, or replaces it. */
 static rr_status judge(const rr_run_lock *lock, outcome *out) {
     rr_status status;
@@ -138,8 +155,10 @@ static rr_status judge(const rr_run_lock *lock, outcome *out) {
                     lock->path.data);
         goto close_lock;
     }
-    rr_owner_state state = probe == EWOULDBLOCK ? RR_OWNER_RUNS : rr_lock_owner_state(&owner, &lock->self, probe == 0);
+    bool held = probe == EWOULDBLOCK, earlier = rr_lock_owner_is_earlier_start(&owner, &lock->self);
+    rr_owner_state state = held && !earlier ? RR_OWNER_RUNS : rr_lock_owner_state(&owner, &lock->self, probe == 0);
     status = state == RR_OWNER_GONE ? replace(lock, &judged, out) : refuse(lock, &owner, state);
+    if (held && *out == TAKEN) wait_for_earlier_start(fd, &owner);
 close_lock:
     close(fd);
     return status;
@@ -184,6 +203,34 @@ rr_status rr_run_lock_take(const char *run_folder, rr_run_lock **out) {
     }
     *out = lock;
     return RR_OK;
+}
+
+rr_status rr_run_lock_check(const rr_run_lock *lock) {
+    rr_status status = RR_OK;
+    struct stat ours, there;
+    int fd =
+        open(lock->path.data, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* over NFS, opening a file looks at the server */
+    if (fd < 0) return RR_OK;                                     /* removed, but nobody has taken the run */
+    if (fstat(lock->fd, &ours) == 0 && fstat(fd, &there) == 0 && !same_file(&ours, &there)) {
+        char text[4096];
+        rr_lock_owner owner;
+        rr_buffer who = {0};
+        ssize_t length = read(fd, text, sizeof text - 1);
+        text[length > 0 ? length : 0] = 0;
+        if (rr_lock_owner_parse(text, &owner)) describe(&owner, &who);
+        status = rr_fail(RR_ERR_RUNTIME, "%s: the run was taken over by %s: this start of it ends, and saves nothing",
+                         lock->path.data, who.length > 0 ? rr_buffer_text(&who) : "another process");
+        rr_buffer_free(&who);
+    }
+    close(fd);
+    return status;
+}
+
+bool rr_run_lock_lost(rr_run_lock *lock) {
+    double now = rr_clock_seconds();
+    if (now - lock->looked_s < look_every_s) return false;
+    lock->looked_s = now;
+    return rr_run_lock_check(lock) != RR_OK;
 }
 
 void rr_run_lock_release(rr_run_lock *lock) {

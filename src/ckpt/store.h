@@ -54,10 +54,14 @@ typedef struct rr_run_lock rr_run_lock;
 /**
  * Takes the lock, or takes over a stale one: its process on this host is dead, its Slurm job was requeued, or squeue
  * knows its job no more. Where that cannot be known (another host, no job) it is refused with the advice to remove the
- * file.
+ * file. What is left of an earlier start of this Slurm job loses it even if it still runs; it then has 60 s to notice.
  * @return RR_ERR_INPUT: another run is using it, and who; RR_ERR_RUNTIME
  */
 rr_status rr_run_lock_take(const char *run_folder, rr_run_lock **out);
+/** @return RR_ERR_RUNTIME if another has taken the lock over, which is named: nothing may be written any more */
+rr_status rr_run_lock_check(const rr_run_lock *lock);
+/** The same, for every step: looks every few seconds. */
+bool rr_run_lock_lost(rr_run_lock *lock);
 void rr_run_lock_release(rr_run_lock *lock); /* NULL is fine */
 
 #endif

@@ -66,7 +66,7 @@ typedef struct rr_run {
 } rr_run;
 
 /** Why the run leaves its loop early. */
-typedef enum rr_stop { RR_GO_ON, RR_STOP_SIGNAL, RR_STOP_TIME } rr_stop;
+typedef enum rr_stop { RR_GO_ON, RR_STOP_SIGNAL, RR_STOP_TIME, RR_STOP_TAKEN_OVER } rr_stop;
 
 /* open.c: collective; all ranks leave with the same status. After a failure rr_run_end still must be called. */
 rr_status rr_run_open(const rr_train_options *options, rr_comm *comm, rr_run *run);

@@ -84,6 +84,7 @@ static rr_status save_on_root(rr_run *run, const float *states_of_all, bool is_b
     const rr_params *params = &run->task->params;
     size_t states = run->optim.ops->states(run->optim.config), tensor_count = params->count * (1 + states);
     size_t width = run->task->ops->carry_size(run->task);
+    RR_TRY(rr_run_lock_check(run->lock));
     rr_status status = RR_OK;
     texts text = {0};
     rr_tensor *tensors = calloc(tensor_count + 1, sizeof *tensors);

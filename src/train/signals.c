@@ -14,14 +14,16 @@ static void on_signal(int number) {
     caught = number;
 }
 
-void rr_signals_catch(bool alone) {
+void rr_signals_catch(void) {
     static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1};
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
-    second_interrupt_ends = alone;
+    second_interrupt_ends = 0;
     caught = 0;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &action, NULL);
     signal(SIGPIPE, SIG_IGN); /* who watched through a pipe may leave: the training goes on */
 }
+
+void rr_signals_alone(bool alone) { second_interrupt_ends = alone; }
 
 int rr_signals_caught(void) { return caught; }

@@ -5,10 +5,12 @@
 #include <stdbool.h>
 
 /**
- * Catches SIGTERM, SIGINT and SIGUSR1. alone: started without mpirun, where a second SIGINT ends the program at once.
- * A handler only sets a flag, which the next step's control exchange spreads. SIGPIPE is ignored.
+ * Catches SIGTERM, SIGINT and SIGUSR1. The handler only sets a flag, which the next step's control exchange spreads.
+ * SIGPIPE is ignored.
  */
-void rr_signals_catch(bool alone);
+void rr_signals_catch(void);
+/** alone: started without mpirun, where a second SIGINT ends the program at once. */
+void rr_signals_alone(bool alone);
 
 /** The signal that asked, or 0. */
 int rr_signals_caught(void);

@@ -16,6 +16,7 @@ enum { MAX_STOP, MAX_EXPOSED = 0 };
 
 /* What this rank asks for. Clocks differ between ranks: that of rank 0 counts. */
 static rr_stop wanted_stop(const rr_run *run) {
+    if (run->lock != NULL && rr_run_lock_lost(run->lock)) return RR_STOP_TAKEN_OVER;
     if (rr_signals_caught() != 0) return RR_STOP_SIGNAL;
     double limit = run->settings.train.max_minutes;
     if (rr_comm_rank(run->comm) == 0 && !isnan(limit) && rr_clock_seconds() - run->start_s > 60 * limit)

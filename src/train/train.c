@@ -168,6 +168,10 @@ static rr_status finish(rr_run *run) {
 }
 
 static rr_status leave(rr_run *run, rr_stop stop) {
+    if (stop == RR_STOP_TAKEN_OVER) {
+        RR_TRY(rr_comm_agree(run->comm, run->lock != NULL ? rr_run_lock_check(run->lock) : RR_OK));
+        return rr_fail(RR_ERR_RUNTIME, "the run was taken over by another start of it");
+    }
     rr_profile_pause(); /* saving is not part of a step */
     RR_TRY(rr_run_save(run, false));
     rr_status status = run->store != NULL ? rr_store_flush(run->store) : RR_OK;
@@ -202,12 +206,13 @@ static rr_status loop(rr_run *run) {
 
 rr_status rr_train(const rr_train_options *options, int *argc, char ***argv) {
     rr_comm *comm = NULL;
+    rr_signals_catch(); /* MPI's start takes seconds on many nodes */
     rr_status status = rr_comm_open(argc, argv, &comm);
     if (status != RR_OK) {
         fprintf(stderr, "ringrnn: %s\n", rr_last_error());
         return status;
     }
-    rr_signals_catch(rr_comm_size(comm) == 1 && getenv("OMPI_COMM_WORLD_SIZE") == NULL);
+    rr_signals_alone(rr_comm_size(comm) == 1 && getenv("OMPI_COMM_WORLD_SIZE") == NULL);
     rr_run run;
     status = rr_run_open(options, comm, &run); /* its errors are agreed on: all ranks leave together */
     if (status == RR_OK) status = loop(&run);

@@ -367,6 +367,42 @@ static void a_requeued_job_takes_over_from_itself(void **state) {
     free(before);
 }
 
+/* What runs on where nobody could end it (slurmd is dead there) sees that it has lost, and makes way. */
+static void an_earlier_start_that_still_runs_is_told(void **state) {
+    scratch *s = *state;
+    int ready[2];
+    char byte;
+    setenv("SLURM_CLUSTER_NAME", "atlas", 1);
+    setenv("SLURM_JOB_ID", "100", 1);
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        rr_run_lock *lock = NULL;
+        if (rr_run_lock_take(s->folder, &lock) != RR_OK || rr_run_lock_lost(lock) || write(ready[1], "x", 1) != 1)
+            _exit(1);
+        while (rr_run_lock_check(lock) == RR_OK) usleep(1000);
+        bool named = strstr(rr_last_error(), "(Slurm job 100)") != NULL;
+        rr_run_lock_release(lock);
+        _exit(named && scratch_has(s, "lock") ? 0 : 2);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    assert_refused(s, "in use by"); /* another process of the same start */
+    setenv("SLURM_JOB_ID", "101", 1);
+    setenv("SLURM_RESTART_COUNT", "1", 1);
+    assert_refused(s, "in use by"); /* another job */
+    setenv("SLURM_JOB_ID", "100", 1);
+    rr_run_lock *lock = NULL;
+    int how;
+    if (rr_run_lock_take(s->folder, &lock) != RR_OK) fail_msg("refused: %s", rr_last_error());
+    assert_int_equal(waitpid(child, &how, WNOHANG) == child || waitpid(child, &how, 0) == child, 1);
+    assert_int_equal(how, 0);
+    assert_int_equal(rr_run_lock_check(lock), RR_OK);
+    assert_int_equal(unlink(scratch_path(s, "lock")), 0); /* removed by hand: nobody has taken it */
+    assert_int_equal(rr_run_lock_check(lock), RR_OK);
+    rr_run_lock_release(lock);
+    close(ready[0]), close(ready[1]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_free_folder_is_taken_and_given_back, open_without_slurm, scratch_close),
@@ -391,6 +427,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(of_many_takers_one_wins, open_without_slurm, scratch_close),
         cmocka_unit_test_setup_teardown(squeue_knows_which_jobs_have_ended, open_without_slurm, scratch_close),
         cmocka_unit_test_setup_teardown(a_requeued_job_takes_over_from_itself, open_without_slurm, scratch_close),
+        cmocka_unit_test_setup_teardown(an_earlier_start_that_still_runs_is_told, open_without_slurm, scratch_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
