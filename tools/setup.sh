@@ -51,14 +51,10 @@ rr_advise() {
     echo "                   then: spack load of the same"
 } >&2
 
-# rr_require NEEDS: everything is there when it returns; else it exits with 2.
-rr_require() {
-    if [ -z "$(rr_missing "$1" 3)" ]; then return 0; fi
+# rr_install NEEDS: through apt-get, as root. Returns 1 where that is not possible.
+rr_install() {
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then return 1; fi
     rr_packages=$(rr_missing "$1" 4)
-    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-        rr_advise "$1"
-        exit 2
-    fi
     echo "Installing: $rr_packages"
     rr_log=$(mktemp)
     # shellcheck disable=SC2086 # a list of words
@@ -66,14 +62,23 @@ rr_require() {
         >"$rr_log" 2>&1 </dev/null; then
         cat "$rr_log" >&2
         rm -f "$rr_log"
-        rr_advise "$1"
-        exit 2
+        return 1
     fi
     rm -f "$rr_log"
-    if [ -n "$(rr_missing "$1" 3)" ]; then
-        rr_advise "$1"
-        exit 2
-    fi
+    [ -z "$(rr_missing "$1" 3)" ]
+}
+
+# rr_require NEEDS: everything is there when it returns; else it exits with 2.
+rr_require() {
+    if [ -z "$(rr_missing "$1" 3)" ] || rr_install "$1"; then return 0; fi
+    rr_advise "$1"
+    exit 2
+}
+
+# rr_want NEED: the same for tests that are skipped without it.
+rr_want() {
+    if [ -z "$(rr_missing "$1" 3)" ] || rr_install "$1"; then return 0; fi
+    echo "Without $(rr_missing "$1" 3)the tests labelled $1 are skipped."
 }
 
 # rr_python_tools STAMP PACKAGE...: a virtual environment in build/venv with these packages; later calls find the stamp.

@@ -1,0 +1,261 @@
+"""The jobs on a real Slurm: whatever happens to them, the training ends with the bits of one to which nothing happened.
+
+Each scenario does something to a running job. The job is to be queued again, and then has a few more steps to train.
+A scenario has any launcher and number of nodes; without RINGRNN_TEST_ALL each is seen once, and with them each pair of those.
+"""
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+import unittest
+
+import cluster
+
+sys.path.insert(0, os.path.join(cluster.HERE, "..", "e2e"))
+from harness import PROGRAM, SMALL, SOURCE, read_checkpoint, read_metrics, state_hash  # noqa: E402
+
+ALL = os.environ.get("RINGRNN_TEST_ALL") is not None
+LAUNCHERS = {"mpirun": "train.sbatch", "srun": "train-srun.sbatch"}
+MORE_STEPS = 10
+
+SITE = """
+export RINGRNN=%(program)s
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OPENBLAS_NUM_THREADS=1
+export OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_orte_tmpdir_base=%(temporary)s
+export OMPI_MCA_oob_tcp_keepalive_time=2 OMPI_MCA_oob_tcp_keepalive_intvl=1 OMPI_MCA_oob_tcp_keepalive_probes=3
+export RINGRNN_MPIRUN_OPTIONS="--bind-to none" RINGRNN_SRUN_OPTIONS=
+"""
+
+
+def setUpModule():
+    global slurm, folder
+    slurm = cluster.Slurm(3, 4)
+    folder = os.path.join(slurm.parent, "jobs")
+    os.makedirs(os.path.join(folder, "jobs"))
+    for name in os.listdir(os.path.join(SOURCE, "jobs")):
+        shutil.copy(os.path.join(SOURCE, "jobs", name), os.path.join(folder, "jobs"))
+    with open(os.path.join(folder, "jobs", "site.env"), "w", encoding="utf-8") as file:
+        file.write(SITE % {"program": PROGRAM, "temporary": os.path.join(slurm.folder, "tmp")})
+    with open(os.path.join(folder, "text.txt"), "w", encoding="utf-8") as out:
+        for name in ("README.md", "CONTRIBUTING.md", "docs/architecture.md"):
+            with open(os.path.join(SOURCE, name), encoding="utf-8") as source:
+                out.write(source.read())
+
+
+def tearDownModule():
+    slurm.down()
+
+
+def step_of(path):
+    return int(json.loads(read_checkpoint(path)[0]["state"])["step"])
+
+
+class Training:
+    """One run of training under Slurm. Its limit is far away until finish() is told that the trouble is over."""
+
+    def __init__(self, name, launcher="mpirun", nodes=1, ranks_a_node=2, steps=10 ** 6, options=()):
+        self.name, self.launcher, self.nodes, self.ranks_a_node = name, launcher, nodes, ranks_a_node
+        self.options = options
+        self.repair = self.after_release = lambda: None
+        self.config = os.path.join(folder, f"{name}.yaml")
+        self.limit(steps)
+        self.job = slurm.submit(f"--nodes={nodes}", f"--ntasks-per-node={ranks_a_node}", *options,
+                                os.path.join("jobs", LAUNCHERS[launcher]), self.config, "--set", f"run.name={name}", cwd=folder)
+
+    def limit(self, steps):
+        text = SMALL % {"folder": folder, "text": os.path.join(folder, "text.txt")}
+        for old, new in (("max_steps: 60", f"max_steps: {steps}"), ("every: 20", "every: 500"), ("every_steps: 1,", "every_steps: 500,")):
+            assert old in text, old
+            text = text.replace(old, new)
+        with open(self.config + ".new", "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(self.config + ".new", self.config)
+
+    def path(self, file="last.safetensors"):
+        return os.path.join(folder, "runs", self.name, file)
+
+    def output(self):
+        try:
+            with open(os.path.join(folder, f"ringrnn-{self.job}.out"), encoding="utf-8", errors="replace") as file:
+                return "".join(line for line in file if not line.startswith(("train ", "valid ")))
+        except FileNotFoundError:
+            return ""
+
+    def ranks(self, node=None):
+        return slurm.ranks(PROGRAM, self.name, node)
+
+    def nodes_used(self):
+        return slurm.run("scontrol", "show", "hostnames", slurm.field(self.job, "NodeList")).split()
+
+    def wait_for_training(self):
+        """It runs, and a checkpoint of its own is there."""
+        cluster.wait_until(lambda: os.path.exists(self.path()) and len(self.ranks()) == self.nodes * self.ranks_a_node,
+                           lambda: f"{self.name} does not train: {slurm.state(self.job)}\n{self.output()}")
+
+    def wait_for_requeue(self):
+        """It has left its nodes, and waits. After some troubles Slurm starts it at once; then it is stopped once more."""
+        def waits():
+            if slurm.field(self.job, "Restarts") == "0":
+                return False
+            if slurm.state(self.job) == "RUNNING" and len(self.ranks()) == self.nodes * self.ranks_a_node:
+                slurm.run("scancel", "--signal=USR1", "--batch", self.job)
+                time.sleep(1)
+            return slurm.state(self.job) == "PENDING"
+        cluster.wait_until(waits, lambda: f"{self.name} is not queued again: {slurm.state(self.job)}\n{self.output()}")
+
+    def finish(self):
+        """The trouble is over: a few more steps, and the end. Returns the number of steps."""
+        steps = step_of(self.path()) + MORE_STEPS
+        self.limit(steps)
+        slurm.release(self.job)
+        self.after_release()
+        self.wait_for_end()
+        return steps
+
+    def wait_for_end(self):
+        """Whatever else happens to it on the way."""
+        def ended():
+            if slurm.field(self.job, "Reason") == "BeginTime":
+                slurm.release(self.job)
+            state = slurm.state(self.job)
+            return state in ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY") and state
+        state = cluster.wait_until(ended, lambda: f"{self.name} is {slurm.state(self.job)}\n{self.output()}")
+        if state != "COMPLETED":
+            raise AssertionError(f"{self.name} ended as {state}\n{self.output()}")
+
+
+# What happens to a job. Each returns what the job's output has to say then, or None.
+
+def warned(training):
+    """What --signal=B:USR1@N does before a time limit."""
+    slurm.run("scancel", "--signal=USR1", "--batch", training.job)
+    return "stopped and saved in time"
+
+
+def signalled(training):
+    """Under srun the signal reaches each rank; under mpirun ranks on one host alone, or with --full all of them and mpirun too."""
+    full = ["--full"] if training.launcher == "mpirun" else []
+    slurm.run("scancel", "--signal=USR1", *full, training.job)
+    return "stopped and saved in time"
+
+
+def requeued(training):
+    slurm.run("scontrol", "requeue", training.job)
+    return "ended by Slurm"
+
+
+def preempted(training):
+    """By a job of a higher partition. Those of the partition patient are warned; those of idle are not."""
+    urgent = slurm.submit("--partition=urgent", "--nodes=3", "--exclusive", "--output=/dev/null", "--wrap=sleep 600")
+    training.wait_for_requeue()
+    slurm.wait_for_state(urgent, "RUNNING")
+    slurm.run("scancel", urgent)
+    return "stopped and saved in time" if "--partition=patient" in training.options else None
+
+
+def rank_killed(training):
+    cluster.send(training.ranks()[-1:], signal.SIGKILL)
+    return "a rank or the launcher was killed"
+
+
+def launcher_killed(training):
+    name = "mpirun" if training.launcher == "mpirun" else "srun"
+    cluster.send(slurm.processes(training.nodes_used()[0], name, f"run.name={training.name}"), signal.SIGKILL)
+    return "a rank or the launcher was killed"
+
+
+def notice(node):
+    """Slurm notices a silent node after half a minute, or is told."""
+    if not ALL:
+        slurm.run("scontrol", "update", f"nodename={node}", "state=down", "reason=silent")
+    slurm.wait_for_node(node, "down", "down*")
+
+
+def daemon_killed(training):
+    """The node counts as down after a while. What runs there nobody ends: it goes on when the job has started elsewhere."""
+    node, ranks = training.nodes_used()[0], training.ranks()
+    cluster.send(ranks, signal.SIGSTOP)
+    slurm.kill(node, "daemon")
+    notice(node)
+    training.repair = lambda: (cluster.send(ranks, signal.SIGCONT), slurm.start(node))
+
+    def go_on():
+        if training.ranks(node):
+            cluster.wait_until(lambda: "waiting for its end" in training.output(), training.output)
+            cluster.send(ranks, signal.SIGCONT)
+    training.after_release = go_on
+
+
+def power_lost(training, which):
+    node = training.nodes_used()[which]
+    slurm.kill(node, "power")
+    notice(node)
+    training.wait_for_requeue()
+    training.repair = lambda: slurm.start(node)
+
+
+def batch_node_lost(training):
+    power_lost(training, 0)
+
+
+def other_node_lost(training):
+    power_lost(training, -1)
+    return "was lost" if training.launcher == "mpirun" else None
+
+
+SCENARIOS = (warned, signalled, requeued, preempted, rank_killed, launcher_killed, daemon_killed, batch_node_lost, other_node_lost)
+# Any scenario, launcher, number of nodes; a crash takes a node of three, so that two are left.
+CUT = ((warned, "mpirun", 2), (signalled, "srun", 2), (requeued, "mpirun", 1), (preempted, "srun", 1), (preempted, "mpirun", 2), (rank_killed, "srun", 2),
+       (launcher_killed, "mpirun", 2), (daemon_killed, "mpirun", 1), (batch_node_lost, "srun", 1), (other_node_lost, "mpirun", 2))
+
+
+class Jobs(unittest.TestCase):
+    def tearDown(self):
+        slurm.cancel_all()
+
+    def undisturbed(self, like, steps):
+        training = Training(f"{like.name}-whole", like.launcher, like.nodes, like.ranks_a_node, steps)
+        training.wait_for_end()
+        return training
+
+    def survives(self, scenario, launcher, nodes, *options):
+        begin = time.monotonic()
+        name = "-".join([scenario.__name__, launcher, str(nodes), *(option.rpartition("=")[2] for option in options)])
+        training = Training(name, launcher, nodes, options=options)
+        self.addCleanup(lambda: training.repair())
+        training.wait_for_training()
+        says = scenario(training)
+        training.wait_for_requeue()
+        steps = training.finish()
+        if says is not None:
+            self.assertIn(says, training.output(), training.output())
+        whole = self.undisturbed(training, steps)
+        self.assertEqual(state_hash(training.path()), state_hash(whole.path()), training.output())
+        print(f"{name}: {time.monotonic() - begin:.1f} s, {steps} steps", end=" ... ", file=sys.stderr)
+
+
+def add_scenarios():
+    def add(scenario, launcher, nodes, *options):
+        name = "_".join(["test", scenario.__name__, launcher, str(nodes), *(option.rpartition("=")[2] for option in options)])
+        setattr(Jobs, name, lambda self: self.survives(scenario, launcher, nodes, *options))
+    cases = [(scenario, launcher, nodes) for scenario in SCENARIOS for launcher in LAUNCHERS for nodes in (1, 2)] if ALL else CUT
+    for scenario, launcher, nodes in cases:
+        if scenario is not preempted:
+            add(scenario, launcher, nodes)
+        if scenario is preempted and (ALL or nodes == 1):
+            add(scenario, launcher, nodes, "--partition=idle")
+        if scenario is preempted and (ALL or nodes == 2):
+            add(scenario, launcher, nodes, "--partition=patient")
+
+
+add_scenarios()
+
+if __name__ == "__main__":
+    reason = cluster.missing()
+    if reason is not None:
+        print(f"skipped: {reason}")
+        sys.exit(77)
+    unittest.main(verbosity=2)
