@@ -18,24 +18,13 @@ static void print(const rr_run *run, const rr_trace *pass, double rest_s) {
     for (size_t i = 0; i < pass->count; i++) printf("%.6f %zu\n", pass->events[i].s, pass->events[i].end);
 }
 
-/* The quickest of some; each finds new weights, as in a step. */
 static rr_status measure(rr_run *run, size_t turns) {
-    rr_trace best = {0};
-    double rest_s = INFINITY;
-    rr_status status = RR_OK;
-    for (size_t turn = 0; turn <= turns && status == RR_OK; turn++) {
-        rr_trace pass = {0};
-        double rest = INFINITY;
-        status = rr_trace_record(run, 0, &pass);
-        if (status == RR_OK) status = rr_trace_rest(run, &rest);
-        bool better = status == RR_OK && turn > 0 && (best.pass_s == 0 || pass.pass_s < best.pass_s); /* one warms up */
-        if (turn > 0) rest_s = fmin(rest_s, rest);
-        rr_trace_free(better ? &best : &pass);
-        if (better) best = pass;
-    }
-    if (status == RR_OK) print(run, &best, rest_s);
-    rr_trace_free(&best);
-    return status;
+    rr_trace pass;
+    double rest_s;
+    RR_TRY(rr_trace_best(run, turns, INFINITY, &pass, &rest_s));
+    print(run, &pass, rest_s);
+    rr_trace_free(&pass);
+    return RR_OK;
 }
 
 rr_status rr_bench_pass(const rr_bench_options *options, int *argc, char ***argv) {

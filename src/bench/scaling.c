@@ -137,7 +137,7 @@ static rr_status count_ranks_of_nodes(scaling *c) {
     c->ranks_of_nodes = calloc(nodes + 1, sizeof *c->ranks_of_nodes);
     bool room = first != NULL && c->ranks_of_nodes != NULL;
     rr_status status = rr_comm_agree(c->comm, room ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for %zu nodes", nodes));
-    if (status != RR_OK || first == NULL) goto free_first;
+    if (status != RR_OK || first == NULL || c->ranks_of_nodes == NULL) goto free_first;
     if (rr_comm_local_rank(c->comm) == 0) first[node] = (double)rr_comm_rank(c->comm);
     status = rr_comm_sum_disjoint(c->comm, first, nodes);
     if (status != RR_OK) goto free_first;

@@ -70,7 +70,8 @@ double rr_trace_first_ready(const rr_trace *trace) {
     return trace->pass_s;
 }
 
-rr_status rr_trace_rest(rr_run *run, double *seconds) {
+/* Clipping and the optimiser once. */
+static rr_status time_rest(rr_run *run, double *seconds) {
     const rr_train_config *train = &run->settings.train;
     double start = rr_trace_seconds(run), norm, most = isnan(train->max_grad_norm) ? INFINITY : train->max_grad_norm;
     rr_reducer_times times;
@@ -82,23 +83,33 @@ rr_status rr_trace_rest(rr_run *run, double *seconds) {
     return RR_OK;
 }
 
-/* The quickest of some, as others may work here too. Each pass finds new weights, as in a step. */
-static rr_status record_best(rr_run *run, size_t turns, double budget_s, rr_trace *best, double *rest_s) {
+/* passes[best] is the quickest so far, the other takes the next. */
+static rr_status record_next(rr_run *run, size_t turn, rr_trace passes[2], size_t *best, double *rest_s) {
+    size_t next = turn == 0 ? 0 : 1 - *best;
+    double rest;
+    RR_TRY(rr_trace_record(run, 0, &passes[next]));
+    if (passes[next].pass_s < passes[*best].pass_s) *best = next;
+    RR_TRY(time_rest(run, &rest)); /* so the next pass finds new weights, as in a step */
+    *rest_s = turn == 0 ? rest : fmin(*rest_s, rest);
+    return RR_OK;
+}
+
+rr_status rr_trace_best(rr_run *run, size_t turns, double budget_s, rr_trace *out, double *rest_s) {
+    rr_trace passes[2] = {{.pass_s = 0}, {.pass_s = 0}};
     rr_step_report report;
+    size_t best = 0;
     double begin = rr_clock_seconds();
-    RR_TRY(rr_run_step(run, false, &report)); /* warms up */
-    *rest_s = INFINITY;
-    for (size_t turn = 0; turn < turns && (turn == 0 || rr_clock_seconds() - begin < budget_s); turn++) {
-        rr_trace pass = {0};
-        double rest;
-        rr_status status = rr_trace_record(run, 0, &pass);
-        bool better = status == RR_OK && (turn == 0 || pass.pass_s < best->pass_s);
-        rr_trace_free(better ? best : &pass);
-        if (better) *best = pass;
-        RR_TRY(status);
-        RR_TRY(rr_trace_rest(run, &rest));
-        *rest_s = fmin(*rest_s, rest);
+    rr_status status = rr_run_step(run, false, &report); /* warms up */
+    for (size_t turn = 0; turn < turns && status == RR_OK; turn++) {
+        if (turn > 0 && rr_clock_seconds() - begin >= budget_s) break;
+        status = record_next(run, turn, passes, &best, rest_s);
     }
+    rr_trace_free(&passes[1 - best]);
+    if (status != RR_OK) {
+        rr_trace_free(&passes[best]);
+        return status;
+    }
+    *out = passes[best];
     return RR_OK;
 }
 
@@ -120,7 +131,7 @@ rr_status rr_trace_alone(const rr_train_options *options, size_t rows, size_t tu
     changed.overrides = overrides;
     changed.override_count = options->override_count + 2;
     status = rr_run_open_synthetic(&changed, alone, SYNTHETIC_STEPS, &run);
-    if (status == RR_OK) status = record_best(&run, turns, budget_s, pass, rest_s);
+    if (status == RR_OK) status = rr_trace_best(&run, turns, budget_s, pass, rest_s);
     status = rr_run_end(&run, status);
     rr_comm_close(alone);
 free_overrides:

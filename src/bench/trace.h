@@ -33,13 +33,13 @@ double rr_trace_seconds(const rr_run *run);
 rr_status rr_trace_record(rr_run *run, size_t warm_up, rr_trace *trace);
 void rr_trace_free(rr_trace *trace);
 
-/** Collective: clipping and the optimiser once, timed: what a step takes beside its pass. */
-rr_status rr_trace_rest(rr_run *run, double *seconds);
-
 /**
- * Steps of this rank by itself, without MPI, on a global batch of so many rows: the quickest pass of `turns`, and what
- * a step takes beside it (clipping, optimiser). After the first turn it ends when budget_s are over.
+ * The quickest pass of `turns`, and the least that a step takes beside it (clipping, optimiser). After the first turn
+ * it ends when budget_s are over. Of a run of one rank.
  */
+rr_status rr_trace_best(rr_run *run, size_t turns, double budget_s, rr_trace *out, double *rest_s);
+
+/** The same of this rank by itself, without MPI, on a global batch of so many rows. */
 rr_status rr_trace_alone(const rr_train_options *options, size_t rows, size_t turns, double budget_s, rr_trace *pass,
                          double *rest_s);
 

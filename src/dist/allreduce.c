@@ -8,13 +8,19 @@ const rr_allreduce_ops *const rr_allreduces[] = {&rr_allreduce_ring, &rr_allredu
 const size_t rr_allreduce_count = sizeof rr_allreduces / sizeof *rr_allreduces;
 
 /* How ranks lie on nodes, as far as it decides. */
-typedef enum layout { ONE_NODE, ONE_RANK_A_NODE, SEVERAL_NODES } layout;
+typedef enum layout {
+    ONE_NODE,
+    ONE_RANK_A_NODE, /* and as many as a power of two, or */
+    RANKS_THAT_FOLD, /* another number */
+    SEVERAL_NODES
+} layout;
 
 /*
  * What `auto` means: the first row that holds. Bits of results depend on it, so it changes only with a note to users.
  * Chunks are the bytes over ranks: what a rank adds up, or sends at a time. Within a node nothing is quicker than
  * shared memory at any size (`bench allreduce --tune` writes the rows of the layout that it runs on). Between nodes a
- * ring takes 2 (N-1) messages one after the other, a tree 2 log2 N: where chunks are small, that outweighs the bytes.
+ * ring takes 2 (N-1) messages one after the other, halving 2 log2 N: where chunks are small, that counts more than
+ * the bytes (tools/simulate shows from where). Ranks that fold send all their bytes twice more.
  */
 typedef struct table_row {
     layout layout;
@@ -23,17 +29,20 @@ typedef struct table_row {
 } table_row;
 
 static const table_row table[] = {
-    {ONE_NODE, 0, &rr_allreduce_shared},     {ONE_RANK_A_NODE, 8192, &rr_allreduce_ring},
-    {ONE_RANK_A_NODE, 0, &rr_allreduce_mpi}, {SEVERAL_NODES, 8192, &rr_allreduce_shared},
+    {ONE_NODE, 0, &rr_allreduce_shared},         {ONE_RANK_A_NODE, 32768, &rr_allreduce_ring},
+    {ONE_RANK_A_NODE, 0, &rr_allreduce_halving}, {RANKS_THAT_FOLD, 2048, &rr_allreduce_ring},
+    {RANKS_THAT_FOLD, 0, &rr_allreduce_halving}, {SEVERAL_NODES, 8192, &rr_allreduce_shared},
     {SEVERAL_NODES, 0, &rr_allreduce_mpi},
 };
 
 static layout find_layout(size_t ranks, size_t nodes) {
-    return nodes <= 1 ? ONE_NODE : nodes >= ranks ? ONE_RANK_A_NODE : SEVERAL_NODES;
+    if (nodes <= 1) return ONE_NODE;
+    if (nodes < ranks) return SEVERAL_NODES;
+    return (ranks & (ranks - 1)) == 0 ? ONE_RANK_A_NODE : RANKS_THAT_FOLD;
 }
 
 const char *rr_allreduce_layout(size_t ranks, size_t nodes) {
-    static const char *const names[] = {"ONE_NODE", "ONE_RANK_A_NODE", "SEVERAL_NODES"};
+    static const char *const names[] = {"ONE_NODE", "ONE_RANK_A_NODE", "RANKS_THAT_FOLD", "SEVERAL_NODES"};
     return names[find_layout(ranks, nodes)];
 }
 

@@ -52,7 +52,7 @@ const rr_allreduce_ops *rr_allreduce_choose(size_t choice, size_t bytes, size_t 
 /** Part `part` of count floats in `parts` parts of about the same number of units; the last unit may be short. */
 rr_range rr_range_of_units(size_t count, size_t unit, size_t part, size_t parts);
 
-/** The rows of that table which count for so many ranks and nodes: ONE_NODE, ONE_RANK_A_NODE or SEVERAL_NODES. */
+/** The rows of that table which count for so many ranks and nodes: ONE_NODE, ONE_RANK_A_NODE ... */
 const char *rr_allreduce_layout(size_t ranks, size_t nodes);
 
 /** MPI_Allreduce, which blocks, in place: what benchmarks compare with. */

@@ -1,6 +1,8 @@
 /*
- * Back-propagation through time, in chunks of time steps: one recurrent product a step, then the gradients of the
- * weights and of the input from the whole chunk while its gates' gradients are in cache.
+ * Back-propagation through time, in chunks of time steps: one recurrent product a step, then the gradients of the input
+ * and of the weights from the whole chunk while its gates' gradients are in cache. Those of the weights come last, and
+ * in the last chunk each piece of them is said to be ready as soon as it is: its sum over ranks then hides behind the
+ * rest.
  */
 #include <string.h>
 
@@ -33,7 +35,8 @@ typedef struct worker {
     const rr_hooks *hooks; /* of thread 0 */
     size_t thread, threads;
     rr_rnn_units units;
-    bool chunks_before;    /* this is not the first */
+    bool chunks_before;    /* this is not the first, */
+    bool last_chunk;       /* and this the last: what one thread finishes is final */
     size_t running;        /* rows for which dh holds what came back through the step after */
     float *dh, *dh_before; /* [rows, H]; they change places after each step */
 } worker;
@@ -86,9 +89,10 @@ static void time_step(worker *p, size_t t, size_t chunk) {
     if (d->dc_start != NULL) rr_rnn_copy(units, next, rows, rnn->dc, H, d->dc_start, H);
 }
 
-/* This thread's rows, those of its strips, of dw [GH, width] += dgates^T values and of the bias. */
+/* This thread's rows, those of its strips, of dw [GH, width] += dgates^T values. */
 static void weight_gradient(const worker *p, rr_share strips, size_t rows, size_t width, const float *values_strips,
-                            bool adds, float *dw) {
+                            bool adds, size_t weight) {
+    float *dw = rr_param_grad(p->d->params, weight);
     const rr_rnn *rnn = p->d->rnn;
     size_t GH = rnn->spec.cell->gates * rnn->spec.hidden_size, panel = rr_panel_columns();
     size_t block = RR_RNN_TICK_MACS / (rows * width * panel + 1) + 1;
@@ -96,6 +100,9 @@ static void weight_gradient(const worker *p, rr_share strips, size_t rows, size_
         size_t end = first + block < strips.end ? first + block : strips.end;
         rr_strips_multiply(rows, GH, width, rnn->dgates_strips, values_strips, first * panel, end * panel, adds, dw,
                            width);
+        size_t written = end * panel < GH ? end * panel : GH;
+        if (p->last_chunk && p->threads == 1)
+            rr_hooks_ready(p->hooks, p->d->params->items[weight].offset + written * width);
         rr_hooks_tick(p->hooks);
     }
 }
@@ -126,12 +133,11 @@ static void weight_gradients(const worker *p, const rr_rnn_chunk *chunk) {
     rr_team_barrier(rnn->spec.team); /* the strips of x and h are everybody's, those of dgates each thread's own */
     rr_profile_enter(RR_PHASE_WEIGHT_GRADIENT);
     weight_gradient(p, strips, chunk->rows, d->input_size, rnn->x_strips, p->chunks_before || d->adds_ih,
-                    rr_param_grad(d->params, d->pass->weight_ih));
+                    d->pass->weight_ih);
     bias_gradient(p, strips, chunk->rows, rnn->dgates, d->pass->bias_ih);
     if (drecurrent != rnn->dgates)
         rr_strips_pack(chunk->rows, GH, strips.first, strips.end, drecurrent, GH, rnn->dgates_strips);
-    weight_gradient(p, strips, chunk->rows, H, rnn->h_strips, p->chunks_before || d->adds_hh,
-                    rr_param_grad(d->params, d->pass->weight_hh));
+    weight_gradient(p, strips, chunk->rows, H, rnn->h_strips, p->chunks_before || d->adds_hh, d->pass->weight_hh);
     bias_gradient(p, strips, chunk->rows, drecurrent, d->pass->bias_hh);
     rr_profile_enter(outer);
 }
@@ -154,7 +160,6 @@ static void run_share(void *ctx, size_t thread, size_t threads) {
             time_step(&p, d->reverse ? chunk.begin + i : chunk.end - 1 - i, chunk.first);
             rr_hooks_tick(p.hooks);
         }
-        weight_gradients(&p, &chunk);
         if (d->dx != NULL) {
             float *dx = d->dx + chunk.first * d->input_size;
             rr_phase outer = rr_profile_enter(RR_PHASE_INPUT_GEMM);
@@ -164,6 +169,8 @@ static void run_share(void *ctx, size_t thread, size_t threads) {
             rr_profile_enter(outer);
         }
         done += chunk.end - chunk.begin;
+        p.last_chunk = done == s->steps;
+        weight_gradients(&p, &chunk);
         p.chunks_before = true;
         rr_team_barrier(rnn->spec.team); /* before dgates and the strips are written anew */
     }

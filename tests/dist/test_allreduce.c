@@ -417,8 +417,10 @@ static void auto_is_a_function_of_bytes_ranks_and_nodes(void **state) {
         size_t bytes, ranks, nodes;
         const char *name;
     } cases[] = {
-        {4 << 20, 2, 1, "shared"}, {64, 2, 1, "shared"},         {4 << 20, 2, 2, "ring"}, {4 << 20, 8, 2, "shared"},
-        {4 << 20, 5, 2, "shared"}, {4 << 20, 1024, 1, "shared"}, {4096, 64, 64, "mpi"},   {4096, 64, 2, "mpi"},
+        {4 << 20, 2, 1, "shared"}, {64, 2, 1, "shared"},      {4 << 20, 2, 2, "ring"},
+        {4 << 20, 8, 2, "shared"}, {4 << 20, 5, 2, "shared"}, {4 << 20, 1024, 1, "shared"},
+        {4096, 64, 64, "halving"}, {4096, 65, 65, "halving"}, {1 << 20, 64, 64, "halving"},
+        {4 << 20, 64, 64, "ring"}, {1 << 20, 65, 65, "ring"}, {4096, 64, 2, "mpi"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         expect(strcmp(rr_allreduce_choose(RR_ALLREDUCE_AUTO, cases[i].bytes, cases[i].ranks, cases[i].nodes)->name,

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import unittest
@@ -172,3 +173,40 @@ class Profile(Case):
     def test_without_it_nothing_is_measured(self):
         self.train(train__max_steps=5)
         self.assertFalse(any(key.startswith("phases") for line in read_metrics(self.run_folder) for key in line))
+
+
+class Tools(Case):
+    """Tools that read what benchmarks write."""
+
+    def tool(self, name, *arguments):
+        return subprocess.run([os.path.join(SOURCE, "tools", name), *arguments], capture_output=True, text=True, check=False, timeout=300)
+
+    def test_plot_scaling_refuses_what_is_no_measurement(self):
+        for content in ("", "hello\n", '{"bench": "step"}\n', '{"mode": "strong"'):
+            result = self.tool("plot_scaling", self.write("lines", content))
+            self.assertEqual(result.returncode, 2, content)
+            self.assertIn("lines", result.stderr)
+        self.assertEqual(self.tool("plot_scaling", os.path.join(self.folder, "absent")).returncode, 2)
+
+    @unittest.skipIf(importlib.util.find_spec("matplotlib") is None, "no matplotlib")
+    def test_plot_scaling_draws_json_and_csv(self):
+        for options in ((), ("--csv",)):
+            result = run(["bench", "scaling", config("lstm-512"), *SMALL, "--wait", *options], 2)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            out = os.path.join(self.folder, "figure")
+            drawn = subprocess.run([sys.executable, os.path.join(SOURCE, "tools", "plot_scaling"), "-o", out, self.write("lines", result.stdout)],
+                                   capture_output=True, text=True, check=False)
+            self.assertEqual(drawn.returncode, 0, drawn.stderr)
+            with open(out + ".png", "rb") as png, open(out + ".svg", encoding="utf-8") as svg:
+                self.assertEqual(png.read(8), b"\x89PNG\r\n\x1a\n")
+                self.assertIn("</svg>", svg.read())
+
+    @unittest.skipIf(shutil.which("smpicc") is None, "no SimGrid (smpicc)")
+    def test_simulated_sums_are_right_and_take_at_least_the_bound(self):
+        for nodes, algorithm in ((4, "ring"), (4, "halving"), (3, "halving")):
+            result = self.tool("simulate", "allreduce", "--nodes", str(nodes), "100000", algorithm)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            record = json.loads(result.stdout)
+            self.assertEqual((record["ranks"], record["algorithm"], record["wrong"]), (nodes, algorithm, 0))
+            self.assertGreaterEqual(record["us"], 2 * (nodes - 1) / nodes * 80 * 0.999)
+            self.assertLess(record["us"], 5 * 80 + 100)
