@@ -94,7 +94,9 @@ job_again() { # WHY...
     # Preempted, it may be in the queue already.
     scontrol requeue "$SLURM_JOB_ID" || [ "$(squeue -h -j "$SLURM_JOB_ID" -o %T)" = PENDING ] ||
         job_stop 75 "Slurm does not requeue it (see above): submit the same command again, and it goes on"
-    exit 75
+    # Slurm ends this shell. An end of its own might be told late, and count as that of the next start.
+    trap - TERM
+    exec sleep 600
 }
 
 job_fault() { # WHY...
