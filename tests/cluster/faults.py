@@ -19,13 +19,13 @@ from hosts import wait_until  # noqa: E402
 ALL = os.environ.get("RINGRNN_TEST_ALL") is not None
 SLOW_DISK = os.environ.get("RINGRNN_SLOW_DISK")
 TIMEOUT_S = 3  # dist.timeout_s where a test waits for the watchdog
-STEPS = 400
+STEPS = 300
 
 # How gradients travel; the same run must be disturbed and undisturbed.
 WAYS = {"auto": {}, "ring": {"dist__allreduce": "ring"}, "mpi": {"dist__allreduce": "mpi"},
         "sharded": {"dist__shard_optimizer": "true"}}
 # Some milliseconds a step: it trains for seconds, so that there is time to disturb it.
-PLAIN = {"train__max_steps": STEPS, "eval__every": 150, "log__histogram_every_steps": 0, "model__hidden_size": 64,
+PLAIN = {"train__max_steps": STEPS, "eval__every": 100, "log__histogram_every_steps": 0, "model__hidden_size": 64,
          "train__bptt": 40}
 
 undisturbed = {}  # hashes of whole runs

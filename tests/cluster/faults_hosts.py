@@ -62,7 +62,7 @@ class Network(FaultCase):
             time.sleep(3)
             self.hosts.mend("node3")
 
-        self.disturb("hosts: link cut for 3 s", "auto", act, 60, (0,), dist__timeout_s=20)
+        self.disturb("hosts: link cut for 3 s", "auto", act, 150, (0,), dist__timeout_s=30)
 
     def test_a_lost_host_ends_the_job_and_is_named(self):
         """By mpirun, where it looks for its daemons; else the ranks leave, and `timeout -k` is there to end mpirun."""
