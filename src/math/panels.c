@@ -1,12 +1,15 @@
 #include "math/panels.h"
 
+#include <string.h>
+
 #include "math/kernels.h"
 
 enum {
-    DEPTH = 1024,          /* of one chain; part of the result, so the same for everybody */
-    LEFT_FLOATS = 1 << 16, /* of the left operand that stay in the second cache while panels pass by: 256 KiB */
-    STRIP_ROWS = 256,      /* about so many of both strips at a time: two strips of them fill the first cache */
-    STRIP_COLUMNS = 256    /* of x whose strips stay in the second cache while those of dy pass by */
+    DEPTH = 1024,           /* of one chain; part of the result, so the same for everybody */
+    LEFT_FLOATS = 1 << 16,  /* of the left operand that stay in the second cache while panels pass by: 256 KiB */
+    STRIP_ROWS = 256,       /* about so many of both strips at a time: two strips of them fill the first cache */
+    STRIP_COLUMNS = 256,    /* of x whose strips stay in the second cache while those of dy pass by */
+    STRIP_FLOATS = 96 << 10 /* of them, where all rows are taken at a time */
 };
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
@@ -90,11 +93,28 @@ void rr_strips_pack(size_t rows, size_t columns, size_t first, size_t end, const
         kernels->pack_strip(rows, smaller(kernels->panel, columns - column), x + column, ldx, strips + column * rows);
 }
 
+void rr_strips_pack_rows(const uint32_t *rows, size_t count, size_t columns, size_t first, size_t end, const float *x,
+                         size_t ldx, float *strips) {
+    const rr_kernels *kernels = rr_kernels_used();
+    size_t last = end < rr_strips_count(columns) ? end * kernels->panel : columns;
+    for (size_t column = first * kernels->panel; column < last; column += kernels->panel)
+        for (size_t i = 0, run; i < count; i += run) {
+            for (run = 1; i + run < count && rows[i + run] == rows[i] + run;) run++;
+            kernels->pack_strip(run, smaller(kernels->panel, columns - column), x + rows[i] * ldx + column, ldx,
+                                strips + column * count + i * kernels->panel);
+        }
+}
+
+/* Rows that one chain goes over: what is the same for everybody who has these rows. */
+static size_t chain_rows(size_t rows) {
+    size_t blocks = rows < 2 * STRIP_ROWS ? 1 : rows / STRIP_ROWS;
+    return (rows + blocks - 1) / blocks;
+}
+
 void rr_strips_multiply(size_t rows, size_t N, size_t K, const float *dy_strips, const float *x_strips, size_t first,
                         size_t end, bool accumulate, float *dw, size_t lddw) {
     const rr_kernels *kernels = rr_kernels_used();
-    size_t panel = kernels->panel, last = smaller(end, N);
-    size_t blocks = rows < 2 * STRIP_ROWS ? 1 : rows / STRIP_ROWS, block = (rows + blocks - 1) / blocks;
+    size_t panel = kernels->panel, last = smaller(end, N), block = chain_rows(rows);
     for (size_t row = 0; row < rows; row += block)
         for (size_t k0 = 0; k0 < K; k0 += STRIP_COLUMNS)
             for (size_t n = first; n < last; n += panel)
@@ -102,4 +122,64 @@ void rr_strips_multiply(size_t rows, size_t N, size_t K, const float *dy_strips,
                     kernels->strip_product(smaller(rows - row, block), smaller(panel, last - n), smaller(panel, K - k),
                                            dy_strips + n * rows + row * panel, x_strips + k * rows + row * panel,
                                            accumulate || row > 0, dw + n * lddw + k, lddw);
+}
+
+size_t rr_strips_scratch(size_t depth) { return depth * rr_panel_columns() * rr_panel_columns(); }
+
+/* A tile of one shard's product: the strips of n and k, all of its pieces. */
+static void shard_tile(const rr_strip_shards *shards, size_t shard, size_t n_rows, size_t width, const float *dy,
+                       const float *x, float *out, size_t ld) {
+    const rr_kernels *kernels = rr_kernels_used();
+    size_t panel = kernels->panel;
+    bool accumulate = false;
+    for (size_t p = shards->first_piece[shard]; p < shards->first_piece[shard + 1]; p++) {
+        size_t begin = shards->pieces[p].begin, end = shards->pieces[p].end, block = chain_rows(end - begin);
+        for (size_t row = begin; row < end; row += block, accumulate = true)
+            kernels->strip_product(smaller(end - row, block), n_rows, width, dy + row * panel, x + row * panel,
+                                   accumulate, out, ld);
+    }
+    for (size_t i = 0; !accumulate && i < n_rows; i++) memset(out + i * ld, 0, width * sizeof *out);
+}
+
+/* Tiles of `rows` rows of a panel's columns. */
+static void add_tiles(size_t rows, size_t panel, const float *restrict b, float *restrict a) {
+    for (size_t i = 0; i < rows * panel; i++) a[i] += b[i];
+}
+
+static void add_last_tiles(size_t rows, size_t width, size_t panel, const float *a, const float *b, float *out,
+                           size_t ld) {
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < width; j++) out[i * ld + j] = a[i * panel + j] + b[i * panel + j];
+}
+
+static void sum_tile(const rr_strip_shards *shards, size_t n_rows, size_t width, const float *dy, const float *x,
+                     float *scratch, float *out, size_t ld) {
+    size_t panel = rr_panel_columns(), tile = panel * panel, top = 0;
+    if (shards->count == 1) {
+        shard_tile(shards, 0, n_rows, width, dy, x, out, ld);
+        return;
+    }
+    for (size_t s = 0; s < shards->count; s++) {
+        shard_tile(shards, s, n_rows, width, dy, x, scratch + top++ * tile, panel);
+        for (size_t m = shards->merges[s]; m > 0; m--, top--) {
+            float *a = scratch + (top - 2) * tile, *b = scratch + (top - 1) * tile;
+            if (top == 2 && s + 1 == shards->count)
+                add_last_tiles(n_rows, width, panel, a, b, out, ld);
+            else
+                add_tiles(n_rows, panel, b, a);
+        }
+    }
+}
+
+void rr_strips_multiply_shards(size_t rows, size_t N, size_t K, const float *dy_strips, const float *x_strips,
+                               size_t first, size_t end, const rr_strip_shards *shards, float *scratch, float *dw,
+                               size_t lddw) {
+    size_t panel = rr_panel_columns(), last = smaller(end, N);
+    size_t columns = smaller(STRIP_FLOATS / (rows + 1) / panel * panel, STRIP_COLUMNS);
+    if (columns < panel) columns = panel;
+    for (size_t k0 = 0; k0 < K; k0 += columns)
+        for (size_t n = first; n < last; n += panel)
+            for (size_t k = k0; k < smaller(k0 + columns, K); k += panel)
+                sum_tile(shards, smaller(panel, last - n), smaller(panel, K - k), dy_strips + n * rows,
+                         x_strips + k * rows, scratch, dw + n * lddw + k, lddw);
 }

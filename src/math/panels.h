@@ -10,8 +10,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
+#include "math/tree_sum.h"
 
 /**
  * The right operand of y[rows, groups * columns] = x[rows, depth] . w. Columns are in groups of equal size (the gates
@@ -58,6 +60,33 @@ size_t rr_strips_count(size_t columns);
 
 /** Packs strips [first, end) of x[rows, columns] with row stride ldx: rr_panel_columns() columns each. */
 void rr_strips_pack(size_t rows, size_t columns, size_t first, size_t end, const float *x, size_t ldx, float *strips);
+
+/** The same with rows[i] of x as row i. */
+void rr_strips_pack_rows(const uint32_t *rows, size_t count, size_t columns, size_t first, size_t end, const float *x,
+                         size_t ldx, float *strips);
+
+typedef struct rr_strip_piece {
+    size_t begin, end; /* rows of the strips */
+} rr_strip_piece;
+
+/** Rows of packed strips that belong to shards, whose products are added in the order of the tree (tree_sum.h). */
+typedef struct rr_strip_shards {
+    size_t count, depth;
+    const unsigned char *merges; /* [count], as rr_tree_merges makes them */
+    const size_t *first_piece; /* [count + 1]: those of shard s are [first_piece[s], first_piece[s + 1]), maybe none */
+    const rr_strip_piece *pieces; /* each with rows; a chain over each, or several where it is long */
+} rr_strip_shards;
+
+/** Floats of scratch memory for rr_strips_multiply_shards. */
+size_t rr_strips_scratch(size_t depth);
+
+/**
+ * dw[N, K] = the sum over shards, in the order of the tree, of what rr_strips_multiply would make of each shard: of its
+ * first piece, then accumulating the others.
+ */
+void rr_strips_multiply_shards(size_t rows, size_t N, size_t K, const float *dy_strips, const float *x_strips,
+                               size_t first, size_t end, const rr_strip_shards *shards, float *scratch, float *dw,
+                               size_t lddw);
 
 /**
  * dw[N, K] (+)= dy[rows, N]^T . x[rows, K], both packed as strips: rows [first, end) of dw, first a multiple of

@@ -42,27 +42,55 @@ static bool is_node(size_t shards, rr_tree_node node) {
     return rr_tree_nodes(shards, node.first, node.end, whole) == 1;
 }
 
+/* What is there while parts are added. */
+typedef struct stack {
+    rr_tree_node nodes[RR_TREE_NODES];
+    size_t top, depth;
+} stack;
+
+/* Returns how many times the last two are added then. */
+static size_t push(stack *there, size_t shards, rr_tree_node part) {
+    size_t merges = 0;
+    there->nodes[there->top++] = part;
+    if (there->top > there->depth) there->depth = there->top;
+    for (; there->top > 1 && are_halves(shards, there->nodes[there->top - 2], there->nodes[there->top - 1]); merges++) {
+        there->nodes[there->top - 2].end = there->nodes[there->top - 1].end;
+        there->top--;
+    }
+    return merges;
+}
+
 rr_status rr_tree_sum_create(size_t shards, const rr_tree_node *parts, size_t count, rr_tree_sum *out) {
-    rr_tree_node there[RR_TREE_NODES];
+    stack there = {.top = 0};
     rr_tree_sum sum = {.count = count, .merges = calloc(count + 1, 1)};
-    size_t top = 0;
     bool wrong = count == 0;
     if (sum.merges == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the order of a sum of %zu", count);
     for (size_t i = 0; i < count && !wrong; i++) {
         wrong = parts[i].first >= parts[i].end || parts[i].end > shards || !is_node(shards, parts[i]) ||
                 (i > 0 && parts[i].first != parts[i - 1].end);
-        there[top++] = parts[i];
-        if (top > sum.depth) sum.depth = top;
-        for (; top > 1 && are_halves(shards, there[top - 2], there[top - 1]); top--, sum.merges[i]++)
-            there[top - 2].end = there[top - 1].end;
-        wrong = wrong || top + 1 > RR_TREE_NODES;
+        sum.merges[i] = (unsigned char)push(&there, shards, parts[i]);
+        wrong = wrong || there.top + 1 > RR_TREE_NODES;
     }
-    if (wrong || top != 1) {
+    sum.depth = there.depth;
+    if (wrong || there.top != 1) {
         rr_tree_sum_free(&sum);
         return rr_fail(RR_ERR_RUNTIME, "%zu parts are not one node of the tree over %zu shards", count, shards);
     }
     *out = sum;
     return RR_OK;
+}
+
+size_t rr_tree_merges(size_t shards, rr_tree_node node, unsigned char *merges) {
+    stack there = {.top = 0};
+    for (size_t i = 0; i < node.end - node.first; i++)
+        merges[i] = (unsigned char)push(&there, shards, (rr_tree_node){node.first + i, node.first + i + 1});
+    return there.depth;
+}
+
+size_t rr_tree_depth(size_t shards) {
+    size_t depth = 1;
+    while ((size_t)1 << (depth - 1) < shards) depth++;
+    return depth;
 }
 
 rr_status rr_tree_sum_of_shards(size_t shards, rr_tree_node node, rr_tree_sum *out) {

@@ -35,7 +35,13 @@ typedef struct rr_tree_sum {
 
 /** @param[in] parts  nodes in order, without gaps. @return RR_ERR_RUNTIME if they are not one node together */
 rr_status rr_tree_sum_create(size_t shards, const rr_tree_node *parts, size_t count, rr_tree_sum *out);
-/** The same for a node of single shards. */
+/**
+ * The same for a node of single shards, into memory of the caller's: merges[end - first]. Returns the depth, which is
+ * at most rr_tree_depth(end - first).
+ */
+size_t rr_tree_merges(size_t shards, rr_tree_node node, unsigned char *merges);
+size_t rr_tree_depth(size_t shards);
+/** The same for a node of single shards, to be freed. */
 rr_status rr_tree_sum_of_shards(size_t shards, rr_tree_node node, rr_tree_sum *out);
 void rr_tree_sum_free(rr_tree_sum *sum); /* zeroes are fine */
 

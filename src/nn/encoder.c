@@ -38,6 +38,11 @@ rr_status rr_encoder_declare(rr_encoder *encoder, rr_params *params, const char 
     return rr_embedding_declare(&encoder->embedding, params, name, vocab_size, encoder->model.embedding_size);
 }
 
+void rr_encoder_by_shards(rr_encoder *encoder, size_t max_shards) {
+    encoder->max_shards = max_shards;
+    rr_rnn_by_shards(encoder->rnn, max_shards);
+}
+
 void rr_encoder_plan(rr_encoder *encoder, rr_arena *arena, size_t max_total, size_t max_steps, size_t max_rows,
                      bool training) {
     size_t F = encoder->feature_size;
@@ -48,6 +53,8 @@ void rr_encoder_plan(rr_encoder *encoder, rr_arena *arena, size_t max_total, siz
     encoder->words = F > 0 ? rr_arena_floats(arena, max_total * encoder->model.embedding_size) : NULL;
     encoder->top = rr_arena_floats(arena, max_total * encoder->width);
     encoder->dtop = training ? rr_arena_floats(arena, max_total * encoder->width) : NULL;
+    if (encoder->max_shards > 0 && training)
+        rr_embedding_plan_shards(&encoder->embedding, arena, max_total, encoder->max_shards);
     rr_rnn_plan(encoder->rnn, arena, max_total, max_steps, max_rows, training);
 }
 
@@ -99,7 +106,10 @@ void rr_encoder_backward(rr_encoder *encoder, const rr_params *params, const rr_
                      encoder->dembedded, encoder->dembedded);
     float *dwords = encoder->feature_size > 0 ? encoder->words : encoder->dembedded;
     if (encoder->feature_size > 0) part(encoder, sequence->total);
-    rr_embedding_backward(&encoder->embedding, params, tokens, sequence->total, dwords);
+    if (sequence->shards != NULL)
+        rr_embedding_backward_shards(&encoder->embedding, params, tokens, sequence->total, sequence->shards, dwords);
+    else
+        rr_embedding_backward(&encoder->embedding, params, tokens, sequence->total, dwords);
     rr_profile_enter(outer);
 }
 

@@ -13,6 +13,7 @@ typedef struct rr_encoder {
     rr_team *team;       /* borrowed */
     rr_embedding embedding;
     rr_rnn *rnn;
+    size_t max_shards;           /* 0: never by shards */
     size_t width;                /* of the output: directions * hidden_size */
     float *embedded, *dembedded; /* [N, embedding_size + feature_size]; dembedded in training */
     float *features, *dfeatures; /* [N, feature_size] the caller fills before forward; NULL without */
@@ -33,6 +34,9 @@ rr_status rr_encoder_declare(rr_encoder *encoder, rr_params *params, const char 
 
 void rr_encoder_plan(rr_encoder *encoder, rr_arena *arena, size_t max_total, size_t max_steps, size_t max_rows,
                      bool training);
+
+/** Before plan: backward may be by shards (sequence->shards), of at most max_shards. Without features. */
+void rr_encoder_by_shards(rr_encoder *encoder, size_t max_shards);
 
 /**
  * @param[in] tokens            [total] packed; must live until backward

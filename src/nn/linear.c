@@ -55,6 +55,14 @@ void rr_linear_plan(rr_linear *linear, rr_arena *arena, rr_team *team, size_t ma
     linear->dy_strips = rr_arena_floats(arena, threads * linear->dy_floats);
 }
 
+void rr_linear_plan_shards(rr_linear *linear, rr_arena *arena, size_t max_shards) {
+    size_t threads = rr_team_size(linear->team), depth = rr_tree_depth(max_shards);
+    linear->tile_floats = rr_strips_scratch(depth);
+    linear->shard_tiles = rr_arena_floats(arena, threads * linear->tile_floats);
+    linear->bias_floats = depth * linear->backward_chunk;
+    linear->shard_bias = rr_arena_floats(arena, threads * linear->bias_floats);
+}
+
 /* One call of forward or backward. */
 typedef struct pass {
     rr_linear *linear;
@@ -62,9 +70,10 @@ typedef struct pass {
     size_t rows;
     const float *x, *dy;
     float *y, *dx;
-    bool accumulate; /* to dx */
-    bool last;       /* its gradients are ready then */
-    bool adds;       /* to the gradient of the weight */
+    bool accumulate;             /* to dx */
+    bool last;                   /* its gradients are ready then */
+    bool adds;                   /* to the gradient of the weight */
+    const rr_shard_rows *shards; /* or not, but these */
     const rr_hooks *hooks;
 } pass;
 
@@ -110,6 +119,31 @@ void rr_linear_forward(rr_linear *linear, const rr_params *params, size_t rows, 
     linear->packed_version = params->version;
 }
 
+static void pack(const pass *p, size_t columns, size_t first, size_t end, const float *x, size_t ldx, float *strips) {
+    if (p->shards == NULL)
+        rr_strips_pack(p->rows, columns, first, end, x, ldx, strips);
+    else
+        rr_strips_pack_rows(p->shards->order, p->rows, columns, first, end, x, ldx, strips);
+}
+
+/* Outputs [first, first + count) of the gradients of weight and bias. */
+static void weight_gradient(const pass *p, size_t thread, size_t first, size_t count, const float *dy_strips) {
+    const rr_linear *linear = p->linear;
+    size_t in = linear->in_size, out = linear->out_size;
+    float *grad = rr_param_grad(p->params, linear->weight) + first * in;
+    float *bias = linear->bias != (size_t)-1 ? rr_param_grad(p->params, linear->bias) + first : NULL;
+    if (p->shards != NULL) {
+        rr_strips_multiply_shards(p->rows, count, in, dy_strips, linear->x_strips, 0, count, &p->shards->strips,
+                                  linear->shard_tiles + thread * linear->tile_floats, grad, in);
+        if (bias != NULL)
+            rr_shard_rows_bias(p->shards, count, p->dy + first, out, linear->shard_bias + thread * linear->bias_floats,
+                               bias);
+        return;
+    }
+    rr_strips_multiply(p->rows, count, in, dy_strips, linear->x_strips, 0, count, p->adds, grad, in);
+    if (bias != NULL) rr_bias_backward(p->rows, count, p->dy + first, out, bias);
+}
+
 /* The thread's outputs of the gradients of weight and bias, and its columns of the gradient of x. */
 static void backward_share(void *ctx, size_t thread, size_t threads) {
     const pass *p = ctx;
@@ -117,20 +151,18 @@ static void backward_share(void *ctx, size_t thread, size_t threads) {
     const rr_hooks *hooks = thread == 0 ? p->hooks : NULL;
     size_t in = linear->in_size, out = linear->out_size, rows = p->rows, chunk = linear->backward_chunk;
     const float *weight = rr_param_value(p->params, linear->weight);
-    float *grad = rr_param_grad(p->params, linear->weight), *dy_strips = linear->dy_strips + thread * linear->dy_floats;
+    float *dy_strips = linear->dy_strips + thread * linear->dy_floats;
     rr_share columns = rr_share_of(rr_strips_count(in), thread, threads);
     rr_share chunks = rr_share_of((out + chunk - 1) / chunk, thread, threads);
     rr_phase outer = rr_profile_enter(RR_PHASE_PACK);
-    rr_strips_pack(rows, in, columns.first, columns.end, p->x, in, linear->x_strips);
+    pack(p, in, columns.first, columns.end, p->x, in, linear->x_strips);
     rr_team_barrier(linear->team);
     for (size_t first = chunks.first * chunk; first < smaller(out, chunks.end * chunk); first += chunk) {
         size_t count = smaller(chunk, out - first);
         rr_profile_enter(RR_PHASE_PACK);
-        rr_strips_pack(rows, count, 0, SIZE_MAX, p->dy + first, out, dy_strips);
+        pack(p, count, 0, SIZE_MAX, p->dy + first, out, dy_strips);
         rr_profile_enter(outer);
-        rr_strips_multiply(rows, count, in, dy_strips, linear->x_strips, 0, count, p->adds, grad + first * in, in);
-        if (linear->bias != (size_t)-1)
-            rr_bias_backward(rows, count, p->dy + first, out, rr_param_grad(p->params, linear->bias) + first);
+        weight_gradient(p, thread, first, count, dy_strips);
         if (p->last && threads == 1)
             rr_hooks_ready(hooks, p->params->items[linear->weight].offset + (first + count) * in);
         rr_hooks_tick(hooks);
@@ -164,5 +196,21 @@ void rr_linear_backward(rr_linear *linear, const rr_params *params, size_t rows,
               .last = last,
               .adds = rr_param_adds(params, linear->weight),
               .hooks = hooks};
+    rr_team_run(linear->team, backward_share, &p);
+}
+
+void rr_linear_backward_shards(rr_linear *linear, const rr_params *params, size_t rows, const float *x, const float *dy,
+                               rr_shard_rows *shards, float *dx, const rr_hooks *hooks) {
+    pass p = {.linear = linear,
+              .params = params,
+              .rows = rows,
+              .x = x,
+              .dy = dy,
+              .dx = dx,
+              .last = true,
+              .adds = rr_param_adds(params, linear->weight), /* from now on it would */
+              .shards = shards,
+              .hooks = hooks};
+    rr_shard_rows_whole(shards);
     rr_team_run(linear->team, backward_share, &p);
 }

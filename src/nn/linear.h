@@ -8,6 +8,7 @@
 #include "math/panels.h"
 #include "math/team.h"
 #include "nn/params.h"
+#include "nn/shard_rows.h"
 
 typedef struct rr_linear {
     size_t in_size, out_size;
@@ -23,6 +24,8 @@ typedef struct rr_linear {
     float *x_strips;                      /* [rows, in_size] packed */
     float *dy_strips;                     /* [rows, backward_chunk] packed, one for each thread */
     size_t forward_floats, dy_floats;     /* from those of a thread to those of the next */
+    float *shard_tiles, *shard_bias;      /* scratch of backward by shards, for each thread; NULL without */
+    size_t tile_floats, bias_floats;      /* from those of a thread to those of the next */
     uint64_t packed_version;              /* of the parameters, without training */
 } rr_linear;
 
@@ -47,5 +50,11 @@ void rr_linear_forward(rr_linear *linear, const rr_params *params, size_t rows, 
  */
 void rr_linear_backward(rr_linear *linear, const rr_params *params, size_t rows, const float *x, const float *dy,
                         bool accumulate, float *dx, bool last, const rr_hooks *hooks);
+
+/** After plan: memory for backward by shards, at most so many. */
+void rr_linear_plan_shards(rr_linear *linear, rr_arena *arena, size_t max_shards);
+/** The only backward pass of these gradients in a step: they are overwritten, added by shards. */
+void rr_linear_backward_shards(rr_linear *linear, const rr_params *params, size_t rows, const float *x, const float *dy,
+                               rr_shard_rows *shards, float *dx, const rr_hooks *hooks);
 
 #endif

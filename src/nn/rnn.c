@@ -69,6 +69,7 @@ void rr_rnn_plan(rr_rnn *rnn, rr_arena *arena, size_t max_total, size_t max_step
     const rr_cell_ops *cell = rnn->spec.cell;
     size_t H = rnn->spec.hidden_size, GH = cell->gates * H, out = rnn->directions * H;
     size_t chunk = rr_rnn_chunk_capacity(max_total, max_rows), widest = H;
+    if (rnn->max_shards > 0) chunk = max_total;
     (void)max_steps;
     rnn->training = training;
     rnn->packed_version = UINT64_MAX;
@@ -100,11 +101,19 @@ void rr_rnn_plan(rr_rnn *rnn, rr_arena *arena, size_t max_total, size_t max_step
     rnn->dgates_strips = rr_arena_floats(arena, rr_strips_floats(chunk, GH));
     rnn->x_strips = rr_arena_floats(arena, rr_strips_floats(chunk, widest));
     rnn->h_strips = rr_arena_floats(arena, rr_strips_floats(chunk, H));
+    if (rnn->max_shards > 0) {
+        size_t depth = rr_tree_depth(rnn->max_shards);
+        rnn->tile_floats = rr_strips_scratch(depth);
+        rnn->shard_tiles = rr_arena_floats(arena, rr_team_size(rnn->spec.team) * rnn->tile_floats);
+        rnn->shard_bias = rr_arena_floats(arena, depth * GH);
+    }
     rnn->dh = rr_arena_floats(arena, max_rows * H);
     rnn->dc = rr_arena_floats(arena, max_rows * H);
     rnn->dh_before = rr_arena_floats(arena, max_rows * H);
     rnn->d_below = rr_arena_floats(arena, max_total * out);
 }
+
+void rr_rnn_by_shards(rr_rnn *rnn, size_t max_shards) { rnn->max_shards = max_shards; }
 
 typedef struct packing {
     const rr_rnn *rnn;

@@ -39,6 +39,12 @@ rr_status rr_rnn_declare(rr_rnn *rnn, rr_params *params, const char *prefix);
  */
 void rr_rnn_plan(rr_rnn *rnn, rr_arena *arena, size_t max_total, size_t max_steps, size_t max_rows, bool training);
 
+/**
+ * Before plan: backward may be by shards (sequence->shards), of at most max_shards. The gradients of all time steps are
+ * kept then, and those of the parameters are made from them at the end of a layer.
+ */
+void rr_rnn_by_shards(rr_rnn *rnn, size_t max_shards);
+
 /** Floats of one row's state: states * num_layers * directions * hidden_size. */
 size_t rr_rnn_state_size(const rr_rnn *rnn);
 

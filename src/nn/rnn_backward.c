@@ -9,6 +9,7 @@
 #include "base/profile.h"
 #include "math/pointwise.h"
 #include "nn/rnn_parts.h"
+#include "nn/shard_rows.h"
 
 /* Everything about one direction of one layer in this pass. */
 typedef struct direction {
@@ -27,6 +28,7 @@ typedef struct direction {
     bool add_to_dx;               /* the other direction was there before */
     float *dh_start, *dc_start;   /* [rows, H] or NULL */
     bool adds_ih, adds_hh;        /* to the gradients of the weights, already in the first chunk */
+    const rr_shard_rows *shards;  /* by which they are added, from what all chunks leave; NULL: chunk by chunk */
 } direction;
 
 /* One thread's part of it. */
@@ -41,7 +43,7 @@ typedef struct worker {
     float *dh, *dh_before; /* [rows, H]; they change places after each step */
 } worker;
 
-/* Gradients of the gates of step t, whose chunk starts at packed row `chunk`, and from them dh of the step before. */
+/* Gradients of the gates of step t, which are kept from packed row `chunk` on, and from them dh of the step before. */
 static void time_step(worker *p, size_t t, size_t chunk) {
     const direction *d = p->d;
     const rr_rnn *rnn = d->rnn;
@@ -142,6 +144,54 @@ static void weight_gradients(const worker *p, const rr_rnn_chunk *chunk) {
     rr_profile_enter(outer);
 }
 
+/* The same of all time steps, by shards: strips have their rows in the order of shards. */
+static void weight_gradient_by_shards(const worker *p, rr_share strips, size_t width, const float *values_strips,
+                                      float *dw) {
+    const rr_rnn *rnn = p->d->rnn;
+    size_t GH = rnn->spec.cell->gates * rnn->spec.hidden_size, panel = rr_panel_columns();
+    size_t rows = p->d->sequence->total, block = RR_RNN_TICK_MACS / (rows * width * panel + 1) + 1;
+    for (size_t first = strips.first; first < strips.end; first += block) {
+        size_t end = first + block < strips.end ? first + block : strips.end;
+        rr_strips_multiply_shards(rows, GH, width, rnn->dgates_strips, values_strips, first * panel, end * panel,
+                                  &p->d->shards->strips, rnn->shard_tiles + p->thread * rnn->tile_floats, dw, width);
+        rr_hooks_tick(p->hooks);
+    }
+}
+
+static void bias_gradient_by_shards(const worker *p, rr_share strips, const float *dgates, size_t bias) {
+    const rr_rnn *rnn = p->d->rnn;
+    size_t GH = rnn->spec.cell->gates * rnn->spec.hidden_size, first = strips.first * rr_panel_columns();
+    size_t end = strips.end * rr_panel_columns() < GH ? strips.end * rr_panel_columns() : GH;
+    if (bias == (size_t)-1 || first >= end) return;
+    rr_shard_rows_bias(p->d->shards, end - first, dgates + first, GH,
+                       rnn->shard_bias + p->d->shards->strips.depth * first, rr_param_grad(p->d->params, bias) + first);
+}
+
+static void weight_gradients_by_shards(const worker *p) {
+    const direction *d = p->d;
+    const rr_rnn *rnn = d->rnn;
+    const uint32_t *order = d->shards->order;
+    size_t H = rnn->spec.hidden_size, GH = rnn->spec.cell->gates * H, rows = d->sequence->total;
+    rr_share strips = rr_share_of(rr_strips_count(GH), p->thread, p->threads);
+    rr_share x = rr_share_of(rr_strips_count(d->input_size), p->thread, p->threads);
+    rr_share h = rr_share_of(rr_strips_count(H), p->thread, p->threads);
+    const float *drecurrent = rnn->spec.cell->separate_recurrent ? rnn->drecurrent : rnn->dgates;
+    rr_phase outer = rr_profile_enter(RR_PHASE_PACK);
+    rr_strips_pack_rows(order, rows, d->input_size, x.first, x.end, d->x, d->input_size, rnn->x_strips);
+    rr_strips_pack_rows(order, rows, H, h.first, h.end, d->pass->h_prev, H, rnn->h_strips);
+    rr_strips_pack_rows(order, rows, GH, strips.first, strips.end, rnn->dgates, GH, rnn->dgates_strips);
+    rr_team_barrier(rnn->spec.team);
+    rr_profile_enter(RR_PHASE_WEIGHT_GRADIENT);
+    weight_gradient_by_shards(p, strips, d->input_size, rnn->x_strips, rr_param_grad(d->params, d->pass->weight_ih));
+    bias_gradient_by_shards(p, strips, rnn->dgates, d->pass->bias_ih);
+    if (drecurrent != rnn->dgates)
+        rr_strips_pack_rows(order, rows, GH, strips.first, strips.end, drecurrent, GH, rnn->dgates_strips);
+    weight_gradient_by_shards(p, strips, H, rnn->h_strips, rr_param_grad(d->params, d->pass->weight_hh));
+    bias_gradient_by_shards(p, strips, drecurrent, d->pass->bias_hh);
+    rr_profile_enter(outer);
+    rr_team_barrier(rnn->spec.team); /* before dgates and the strips are written anew */
+}
+
 static void run_share(void *ctx, size_t thread, size_t threads) {
     const direction *d = ctx;
     const rr_sequence *s = d->sequence;
@@ -156,24 +206,26 @@ static void run_share(void *ctx, size_t thread, size_t threads) {
                 .dh_before = rnn->dh_before};
     for (size_t done = 0; done < s->steps;) {
         rr_rnn_chunk chunk = d->reverse ? rr_rnn_chunk_forward(s, done) : rr_rnn_chunk_backward(s, s->steps - done);
+        size_t kept = d->shards == NULL ? chunk.first : 0; /* the packed row from which on dgates are kept */
         for (size_t i = 0; i < chunk.end - chunk.begin; i++) {
-            time_step(&p, d->reverse ? chunk.begin + i : chunk.end - 1 - i, chunk.first);
+            time_step(&p, d->reverse ? chunk.begin + i : chunk.end - 1 - i, kept);
             rr_hooks_tick(p.hooks);
         }
         if (d->dx != NULL) {
             float *dx = d->dx + chunk.first * d->input_size;
             rr_phase outer = rr_profile_enter(RR_PHASE_INPUT_GEMM);
             rr_rnn_multiply(&d->pass->input_back, rr_share_of(rr_panels_count(&d->pass->input_back), thread, threads),
-                            chunk.rows, rnn->dgates, GH, d->add_to_dx ? dx : NULL, d->input_size, dx, d->input_size,
-                            p.hooks);
+                            chunk.rows, rnn->dgates + (chunk.first - kept) * GH, GH, d->add_to_dx ? dx : NULL,
+                            d->input_size, dx, d->input_size, p.hooks);
             rr_profile_enter(outer);
         }
         done += chunk.end - chunk.begin;
         p.last_chunk = done == s->steps;
-        weight_gradients(&p, &chunk);
+        if (d->shards == NULL) weight_gradients(&p, &chunk);
         p.chunks_before = true;
         rr_team_barrier(rnn->spec.team); /* before dgates and the strips are written anew */
     }
+    if (d->shards != NULL) weight_gradients_by_shards(&p);
 }
 
 void rr_rnn_backward(rr_rnn *rnn, const rr_params *params, const rr_sequence *sequence, const float *x, float *dy,
@@ -205,6 +257,8 @@ void rr_rnn_backward(rr_rnn *rnn, const rr_params *params, const rr_sequence *se
                            .dc_start = dstate != NULL && two ? dstate + c_at : NULL,
                            .adds_ih = rr_param_adds(params, pass->weight_ih),
                            .adds_hh = rr_param_adds(params, pass->weight_hh)};
+            d.shards = sequence->shards;
+            if (sequence->shards != NULL) rr_shard_rows_chunks(sequence->shards, d.reverse);
             rr_team_run(rnn->spec.team, run_share, &d);
             rr_hooks_ready(hooks, rr_param_end(params, rnn->spec.bias ? pass->bias_hh : pass->weight_hh));
         }

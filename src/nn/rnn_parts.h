@@ -41,16 +41,20 @@ struct rr_rnn {
     rr_rnn_layer *layers;
     /* scratch of one time step and of backward, shared by all layers */
     float *c_step;        /* [max_rows, H]: state after the step */
-    float *dgates;        /* [chunk, gates * H] */
+    float *dgates;        /* [chunk, gates * H]; by shards, here and below, [N, ..] */
     float *drecurrent;    /* [chunk, gates * H], separate_recurrent */
     float *dgates_strips; /* [chunk, gates * H] packed */
     float *x_strips;      /* [chunk, widest input] packed */
     float *h_strips;      /* [chunk, H] packed */
-    float *dh, *dc;       /* [max_rows, H] */
-    float *dh_before;     /* [max_rows, H] */
-    float *d_below;       /* [N, directions * H]: gradient of the output of the layer below */
-    const float *x;       /* input of the last forward */
-    rr_dropout dropout;   /* of the last forward */
+    size_t max_shards;    /* 0: never by shards */
+    float *shard_tiles;   /* [threads, tile_floats] */
+    float *shard_bias;    /* [depth, gates * H] */
+    size_t tile_floats;
+    float *dh, *dc;     /* [max_rows, H] */
+    float *dh_before;   /* [max_rows, H] */
+    float *d_below;     /* [N, directions * H]: gradient of the output of the layer below */
+    const float *x;     /* input of the last forward */
+    rr_dropout dropout; /* of the last forward */
     bool has_dropout;
     uint64_t packed_version; /* of the parameters that the panels were made from */
 };

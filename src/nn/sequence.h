@@ -11,15 +11,18 @@
 
 #include "base/arena.h"
 
+struct rr_shard_rows;
+
 typedef struct rr_sequence {
-    size_t steps;           /* T: the longest length */
-    size_t rows;            /* B */
-    size_t total;           /* sum of the lengths */
-    const size_t *active;   /* [T], never increasing, each >= 1 */
-    const size_t *offset;   /* [T + 1]: index of the first row of time t; offset[T] == total */
-    const size_t *lengths;  /* [B], never increasing */
-    size_t first_step;      /* time of step 0: not 0 where a part of the steps is run by itself */
-    const uint64_t *row_id; /* [B] global row, for randomness that does not depend on the rank */
+    size_t steps;                 /* T: the longest length */
+    size_t rows;                  /* B */
+    size_t total;                 /* sum of the lengths */
+    const size_t *active;         /* [T], never increasing, each >= 1 */
+    const size_t *offset;         /* [T + 1]: index of the first row of time t; offset[T] == total */
+    const size_t *lengths;        /* [B], never increasing */
+    size_t first_step;            /* time of step 0: not 0 where a part of the steps is run by itself */
+    const uint64_t *row_id;       /* [B] global row, for randomness that does not depend on the rank */
+    struct rr_shard_rows *shards; /* by which parameters' gradients are added (nn/shard_rows.h); NULL: all in a row */
 } rr_sequence;
 
 /** Fills active [T] and offset [T + 1] from lengths [rows] (sorted, longest first, each >= 1). T = lengths[0]. */

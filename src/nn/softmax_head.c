@@ -10,9 +10,17 @@ rr_status rr_softmax_head_declare(rr_softmax_head *head, rr_params *params, cons
     return rr_linear_declare(&head->linear, params, prefix, in_size, classes, true, tied_weight);
 }
 
-void rr_softmax_head_plan(rr_softmax_head *head, rr_arena *arena, rr_team *team, size_t max_rows, bool training) {
+size_t rr_softmax_head_block(const rr_softmax_head *head) {
     size_t fits = LOGITS_BYTES / (head->linear.out_size * sizeof(float));
-    if (fits < LEAST_BLOCK_ROWS) fits = LEAST_BLOCK_ROWS;
+    return fits < LEAST_BLOCK_ROWS ? LEAST_BLOCK_ROWS : fits;
+}
+
+void rr_softmax_head_plan_shards(rr_softmax_head *head, rr_arena *arena, size_t max_shards) {
+    rr_linear_plan_shards(&head->linear, arena, max_shards);
+}
+
+void rr_softmax_head_plan(rr_softmax_head *head, rr_arena *arena, rr_team *team, size_t max_rows, bool training) {
+    size_t fits = rr_softmax_head_block(head);
     head->team = team;
     head->block_rows = fits < max_rows ? fits : max_rows;
     head->logits = rr_arena_floats(arena, head->block_rows * head->linear.out_size);
@@ -86,8 +94,11 @@ void rr_softmax_head_run(rr_softmax_head *head, const rr_params *params, const r
         rr_profile_enter(RR_PHASE_HEAD);
         if (rows->scale != 0) {
             rr_hooks_tick(hooks);
-            rr_linear_backward(&head->linear, params, count, x, head->logits, false, rows->dx + first * in,
-                               rows->last && count == left, hooks);
+            if (rows->shards != NULL)
+                rr_linear_backward_shards(&head->linear, params, count, x, head->logits, rows->shards, rows->dx, hooks);
+            else
+                rr_linear_backward(&head->linear, params, count, x, head->logits, false, rows->dx + first * in,
+                                   rows->last && count == left, hooks);
         }
         rr_hooks_tick(hooks);
     }

@@ -130,6 +130,12 @@ static rr_status create(const rr_task_setup *setup, rr_task **out) {
     return RR_OK;
 }
 
+/* Tied weights get gradients from two layers, which only a shard by itself adds in one order. */
+static size_t rows_together(const rr_task *task) {
+    const rr_lm *lm = self_const(task);
+    return lm->model.tie_weights ? 0 : rr_softmax_head_block(&lm->head) / lm->bptt;
+}
+
 static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin, size_t end, bool training) {
     rr_lm *lm = self(task);
     if (micro_rows == 0) micro_rows = 1;
@@ -146,6 +152,12 @@ static void plan(rr_task *task, rr_arena *arena, size_t micro_rows, size_t begin
     lm->eval_carry = rr_arena_floats(arena, micro_rows * lm->state_size);
     rr_sequence_room_plan(&lm->room, arena, lm->bptt, micro_rows);
     rr_softmax_head_plan(&lm->head, arena, lm->team, total, training);
+    size_t max_shards = training && task->shards > 0 && rows_together(task) > 0 ? micro_rows : 0;
+    if (max_shards > 0) {
+        rr_shard_rows_plan(&lm->shards, arena, total, lm->bptt, micro_rows);
+        rr_softmax_head_plan_shards(&lm->head, arena, max_shards);
+    }
+    rr_encoder_by_shards(&lm->encoder, max_shards);
     rr_encoder_plan(&lm->encoder, arena, total, lm->bptt, micro_rows, training);
 }
 
@@ -210,13 +222,14 @@ static void forward(rr_lm *lm, const rr_streams *streams, size_t window, size_t 
     rr_lm_forward(lm, sequence, carry, carry_out, dropout, hooks);
 }
 
-void rr_lm_head(rr_lm *lm, size_t total, float scale, const rr_hooks *hooks) {
+void rr_lm_head(rr_lm *lm, size_t total, float scale, rr_shard_rows *shards, const rr_hooks *hooks) {
     rr_softmax_head_run(&lm->head, &lm->base.params,
                         &(rr_softmax_rows){.count = total,
                                            .x = lm->encoder.top,
                                            .targets = lm->targets,
                                            .scale = scale,
                                            .last = !lm->model.tie_weights,
+                                           .shards = shards,
                                            .dx = lm->encoder.dtop,
                                            .nll = lm->nll},
                         hooks);
@@ -236,7 +249,11 @@ static rr_status train(rr_task *task, size_t begin, size_t end, float scale, con
         rr_hooks_ready(hooks, params->total);
         return RR_OK;
     }
-    rr_lm_head(lm, sequence.total, scale, hooks);
+    if (task->shards > 0 && rows_together(task) > 0) {
+        rr_shard_rows_fill(&lm->shards, task->shards, lm->global_batch_size, begin, end, &sequence);
+        sequence.shards = lm->shards.count > 1 ? &lm->shards : NULL;
+    }
+    rr_lm_head(lm, sequence.total, scale, sequence.shards, hooks);
     for (size_t i = 0; i < sequence.total; i++) *loss += lm->nll[i];
 
     if (!lm->model.tie_weights) rr_hooks_ready(hooks, rr_param_end(params, lm->head.linear.bias));
@@ -285,7 +302,7 @@ static rr_status evaluate(rr_task *task, rr_split split, size_t begin, size_t en
             rr_sequence sequence;
             forward(lm, streams, window, first, last, lm->eval_carry, lm->eval_carry, NULL, hooks, &sequence);
             if (sequence.rows == 0) continue;
-            rr_lm_head(lm, sequence.total, 0, hooks);
+            rr_lm_head(lm, sequence.total, 0, NULL, hooks);
             for (size_t t = 0; t < sequence.steps; t++)
                 for (size_t row = 0; row < sequence.active[t]; row++) {
                     double *sum = sums + (first - begin + row) * SUMS;
@@ -375,6 +392,7 @@ const rr_task_ops rr_task_lm = {
     .steps_per_epoch = steps_per_epoch,
     .load = load,
     .train = train,
+    .rows_together = rows_together,
     .commit = commit,
     .carry_size = carry_size,
     .carry_read = carry_read,

@@ -40,6 +40,7 @@ typedef struct rr_lm {
     float *carry_next; /* same: what it carried out; they change places at commit */
     float *eval_carry; /* [micro_rows, state_size] */
     rr_sequence_room room;
+    rr_shard_rows shards; /* of the rows that train was called with, if these are several shards */
 
     uint64_t window; /* of the current batch */
 } rr_lm;
@@ -58,7 +59,7 @@ void rr_lm_forward(rr_lm *lm, const rr_sequence *sequence, const float *carry, f
  * Head and loss over lm->encoder.top [total, H]: lm->nll [total] of lm->targets; with scale not 0 also the
  * gradients of the head and lm->encoder.dtop.
  */
-void rr_lm_head(rr_lm *lm, size_t total, float scale, const rr_hooks *hooks);
+void rr_lm_head(rr_lm *lm, size_t total, float scale, rr_shard_rows *shards, const rr_hooks *hooks);
 
 /** What stands before the first token of a text: the end of a sentence, or a line. */
 int32_t rr_lm_start_token(const rr_lm *lm);

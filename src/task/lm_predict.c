@@ -42,7 +42,7 @@ static void score(rr_lm *lm, line *lines, size_t rows) {
     rr_sequence sequence;
     for (size_t begin = 0; fill(lm, lines, rows, begin, &sequence) > 0; begin += lm->bptt) {
         rr_lm_forward(lm, &sequence, lm->eval_carry, lm->eval_carry, NULL, NULL);
-        rr_lm_head(lm, sequence.total, 0, NULL);
+        rr_lm_head(lm, sequence.total, 0, NULL, NULL);
         for (size_t t = 0; t < sequence.steps; t++)
             for (size_t row = 0; row < sequence.active[t]; row++) lines[row].nll += lm->nll[sequence.offset[t] + row];
     }

@@ -128,6 +128,23 @@ static void a_node_is_split_into_its_halves(void **state) {
     }
 }
 
+static void merges_of_single_shards_are_those_of_the_sum(void **state) {
+    (void)state;
+    for (size_t shards = 1; shards <= MOST; shards++) {
+        rr_tree_node nodes[RR_TREE_NODES];
+        size_t count = rr_tree_nodes(shards, shards / 3, shards, nodes);
+        for (size_t k = 0; k < count; k++) {
+            rr_tree_sum sum;
+            unsigned char merges[MOST];
+            assert_int_equal(rr_tree_sum_of_shards(shards, nodes[k], &sum), RR_OK);
+            assert_int_equal(rr_tree_merges(shards, nodes[k], merges), sum.depth);
+            assert_memory_equal(merges, sum.merges, sum.count);
+            assert_true(sum.depth <= rr_tree_depth(sum.count));
+            rr_tree_sum_free(&sum);
+        }
+    }
+}
+
 static void parts_that_are_not_one_node_are_refused(void **state) {
     (void)state;
     rr_tree_sum sum;
@@ -167,6 +184,7 @@ int main(void) {
         cmocka_unit_test(it_does_not_matter_who_holds_which_run_of_shards),
         cmocka_unit_test(runs_are_few_whole_nodes),
         cmocka_unit_test(a_node_is_split_into_its_halves),
+        cmocka_unit_test(merges_of_single_shards_are_those_of_the_sum),
         cmocka_unit_test(parts_that_are_not_one_node_are_refused),
         cmocka_unit_test(absent_parts_are_zeros),
     };
