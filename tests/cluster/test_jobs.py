@@ -60,6 +60,7 @@ class Training:
         self.name, self.launcher, self.nodes, self.ranks_a_node, self.settings = name, launcher, nodes, 2, settings
         self.options, self.output_name = options, None
         self.repair = self.after_release = lambda: None
+        self.left_behind = False
         self.config = config or os.path.join(folder, f"{name}.yaml")
         self.limit(steps)
         self.job = job or self.submit()
@@ -112,6 +113,8 @@ class Training:
 
     def finish(self, steps=None):
         """The trouble is over: a few more steps, and the end. Returns the number of steps."""
+        if not self.left_behind:  # ranks whose launcher was killed end a moment later
+            cluster.wait_until(lambda: not self.ranks(), f"ranks of {self.name} end")
         steps = steps or step_of(self.path()) + MORE_STEPS
         self.limit(steps)
         slurm.release(self.job)
@@ -190,7 +193,7 @@ def daemon_killed(training):
         if training.ranks(node):
             cluster.wait_until(lambda: "waiting for its end" in training.output(), training.output)
             cluster.send(ranks, signal.SIGCONT)
-    training.after_release = go_on
+    training.after_release, training.left_behind = go_on, True
 
 
 def power_lost(training, which):
