@@ -32,7 +32,7 @@ endfunction()
 
 get_property(rooms GLOBAL PROPERTY RR_ROOMS)
 set(core_rooms ${rooms})
-list(REMOVE_ITEM core_rooms dist train bench) # benchmarks are the program's alone
+list(REMOVE_ITEM core_rooms dist train bench doctor) # benchmarks and the doctor are the program's alone
 set(trainer_rooms dist train)
 
 set(RINGRNN_PACKAGE_TRAINER OFF)
