@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "dist/comm_private.h"
+#include "dist/sum_ranks.h"
 
 enum { TILE = 1024, LINE = RR_ALIGN / sizeof(float) }; /* floats */
 
@@ -101,8 +102,17 @@ static void sum_tile(const rr_sum_shards *sums, float *const *arrays, size_t at,
             memcpy(arrays[rank] + i * sums->stride + at, sums->tiles + i * TILE, size * sizeof *sums->tiles);
 }
 
+/* The first two ranks with an array each: there is one order, and one pass over memory is enough. */
+static bool are_two_ranks(const rr_sum_shards *sums) {
+    return sums->sum_count == 1 && sums->part_count == 2 && sums->part_rank[0] == 0 && sums->part_rank[1] == 1;
+}
+
 void rr_sum_shards_into(const rr_sum_shards *sums, float *const *arrays, size_t begin, size_t count, size_t first,
                         size_t last) {
+    if (are_two_ranks(sums)) {
+        rr_sum_ranks_into(arrays, 2, begin, count, first, last);
+        return;
+    }
     for (size_t i = 0; i < sums->part_count; i++)
         sums->parts[i] = arrays[sums->part_rank[i]] + sums->part_number[i] * sums->stride;
     for (size_t done = 0; done < count; done += TILE)
