@@ -91,7 +91,7 @@ _Noreturn void rr_comm_abort(rr_comm *comm, rr_status status);
 /** Lines for the banner: hosts, their ranks, the cores of each, MPI version; warnings where cores are shared. */
 rr_status rr_comm_placement(rr_comm *comm, rr_buffer *out); /* collective; text on rank 0 */
 
-/** "4 ranks: node1 2, node2 2; Open MPI 4.1.4": what a checkpoint records as placement. Same on all ranks. */
+/** "4 ranks: 2 nodes of 2; Open MPI 4.1.4": what a checkpoint records as placement. Same on all ranks. */
 const char *rr_comm_placement_key(const rr_comm *comm);
 
 #endif

@@ -144,16 +144,10 @@ void rr_placement_key_write(const rr_rank_place *places, size_t ranks, const cha
         return;
     }
     rr_buffer_printf(out, "%zu rank%s: ", ranks, ranks == 1 ? "" : "s");
-    for (size_t n = 0; n < map.count; n++) {
-        size_t last = n;
-        while (last + 1 < map.count && map.nodes[last + 1].count == map.nodes[n].count &&
-               follows(map.nodes[last].host, map.nodes[last + 1].host))
-            last++;
-        if (last < n + 2) last = n;
-        if (n > 0) rr_buffer_puts(out, ", ");
-        write_hosts(&map.nodes[n], last - n + 1, out);
-        rr_buffer_printf(out, " %zu%s", map.nodes[n].count, last > n ? " each" : "");
-        n = last;
+    for (size_t n = 0, alike; n < map.count; n += alike) {
+        for (alike = 1; n + alike < map.count && map.nodes[n + alike].count == map.nodes[n].count;) alike++;
+        rr_buffer_printf(out, "%s%zu node%s of %zu", n > 0 ? ", " : "", alike, alike == 1 ? "" : "s",
+                         map.nodes[n].count);
     }
     rr_buffer_printf(out, "%s; %s", map.mixed ? ", in turns" : "", mpi_version);
     free_map(&map);

@@ -24,8 +24,9 @@ typedef struct rr_core_set {
 /** The cores that the calling thread may run on; an empty set where the system does not say. */
 void rr_core_set_of_this_thread(rr_core_set *out);
 
-/** "4 ranks: node1 2, node2 2; Open MPI 4.1.4"; runs of three hosts and more that are numbered through are drawn
- * together. */
+/**
+ * "4 ranks: 2 nodes of 2; Open MPI 4.1.4": what bits may depend on. Which hosts the nodes are makes no difference.
+ */
 void rr_placement_key_write(const rr_rank_place *places, size_t ranks, const char *mpi_version, rr_buffer *out);
 
 /**

@@ -51,7 +51,7 @@ static const char *describe(size_t ranks) {
 static void one_rank(void **state) {
     (void)state;
     place(0, "laptop", 0, 3, 1);
-    assert_string_equal(key(1), "1 rank: laptop 1; Open MPI 4.1.4");
+    assert_string_equal(key(1), "1 rank: 1 node of 1; Open MPI 4.1.4");
     assert_string_equal(describe(1), "1 rank on 1 host, Open MPI 4.1.4\n  laptop: rank 0; core 3\n");
     place(0, "laptop", 0, 0, 8);
     assert_string_equal(describe(1), "1 rank on 1 host, Open MPI 4.1.4\n  laptop: rank 0; cores 0-7\n");
@@ -60,7 +60,7 @@ static void one_rank(void **state) {
 static void two_hosts_with_two_ranks(void **state) {
     (void)state;
     size_t ranks = place_cluster(2, 2, 4);
-    assert_string_equal(key(ranks), "4 ranks: node001 2, node002 2; Open MPI 4.1.4");
+    assert_string_equal(key(ranks), "4 ranks: 2 nodes of 2; Open MPI 4.1.4");
     assert_string_equal(describe(ranks), "4 ranks on 2 hosts, Open MPI 4.1.4\n"
                                          "  node001: ranks 0-1; cores 0-3 | 4-7\n"
                                          "  node002: ranks 2-3; cores 0-3 | 4-7\n");
@@ -69,7 +69,7 @@ static void two_hosts_with_two_ranks(void **state) {
 static void thousands_of_ranks_stay_a_few_lines(void **state) {
     (void)state;
     size_t ranks = place_cluster(85, 48, 2);
-    assert_string_equal(key(ranks), "4080 ranks: node[001-085] 48 each; Open MPI 4.1.4");
+    assert_string_equal(key(ranks), "4080 ranks: 85 nodes of 48; Open MPI 4.1.4");
     assert_string_equal(describe(ranks), "4080 ranks on 85 hosts, Open MPI 4.1.4\n"
                                          "  node[001-085]: ranks 0-4079, 48 each; 2 cores each of 0-95\n");
     /* A node that differs stands alone. */
@@ -83,21 +83,29 @@ static void thousands_of_ranks_stay_a_few_lines(void **state) {
 static void an_uneven_last_node(void **state) {
     (void)state;
     size_t ranks = place_cluster(4, 3, 1) - 2;
-    assert_string_equal(key(ranks), "10 ranks: node[001-003] 3 each, node004 1; Open MPI 4.1.4");
+    assert_string_equal(key(ranks), "10 ranks: 3 nodes of 3, 1 node of 1; Open MPI 4.1.4");
 }
 
 static void hosts_are_drawn_together_only_where_numbers_follow(void **state) {
     (void)state;
     static const char *const hosts[] = {"n8", "n9", "n10", "n12", "m13", "m14", "m015", "x", "x1y", "7"};
     for (size_t i = 0; i < 10; i++) place(i, hosts[i], i, 0, 1);
-    assert_string_equal(key(10),
-                        "10 ranks: n[8-10] 1 each, n12 1, m13 1, m14 1, m015 1, x 1, x1y 1, 7 1; Open MPI 4.1.4");
+    assert_string_equal(key(10), "10 ranks: 10 nodes of 1; Open MPI 4.1.4");
+    assert_string_equal(describe(10), "10 ranks on 10 hosts, Open MPI 4.1.4\n"
+                                      "  n[8-10]: ranks 0-2, 1 each; core 0\n"
+                                      "  n12: rank 3; core 0\n"
+                                      "  m13: rank 4; core 0\n"
+                                      "  m14: rank 5; core 0\n"
+                                      "  m015: rank 6; core 0\n"
+                                      "  x: rank 7; core 0\n"
+                                      "  x1y: rank 8; core 0\n"
+                                      "  7: rank 9; core 0\n");
 }
 
 static void ranks_dealt_out_in_turns_are_told_from_blocks(void **state) {
     (void)state;
     for (size_t rank = 0; rank < 4; rank++) place(rank, rank % 2 == 0 ? "a" : "b", rank % 2, rank / 2, 1);
-    assert_string_equal(key(4), "4 ranks: a 2, b 2, in turns; Open MPI 4.1.4");
+    assert_string_equal(key(4), "4 ranks: 2 nodes of 2, in turns; Open MPI 4.1.4");
     assert_string_equal(describe(4), "4 ranks on 2 hosts, Open MPI 4.1.4\n"
                                      "  a: ranks 0, 2; cores 0 | 1\n"
                                      "  b: ranks 1, 3; cores 0 | 1\n");
