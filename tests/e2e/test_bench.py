@@ -119,7 +119,8 @@ class Bench(Case):
             self.assertEqual(run(["info", path]).returncode, 0, path)
 
     def test_every_task_has_a_step_to_measure(self):
-        tasks = set(re.findall(r"^## (\w+):", open(os.path.join(SOURCE, "docs", "tasks.md"), encoding="utf-8").read(), re.M))
+        with open(os.path.join(SOURCE, "docs", "tasks.md"), encoding="utf-8") as page:
+            tasks = set(re.findall(r"^## (\w+):", page.read(), re.M))
         self.assertEqual(tasks, {"lm", "classify", "tag", "seq2seq", "qa", "forecast"})
         for task in sorted(tasks):
             (record,) = self.bench("step", config("lstm-200" if task == "lm" else task), *SMALL, ranks=2)

@@ -25,6 +25,11 @@ bool rr_shared_find(const rr_comm *comm, const float *values, size_t count, rr_s
 }
 static bool never(size_t bytes, size_t ranks, size_t nodes) { return (void)bytes, (void)ranks, (void)nodes, false; }
 const rr_allreduce_ops rr_allreduce_shared = {.name = "shared", .fits = never};
+rr_status rr_allreduce_shared_create(rr_comm *comm, const rr_shard_parts *parts, size_t max_count, size_t unit,
+                                     size_t tag, rr_allreduce **out) {
+    (void)comm, (void)parts, (void)max_count, (void)unit, (void)tag, (void)out;
+    return rr_fail(RR_ERR_RUNTIME, "no memory is shared between nodes");
+}
 rr_status rr_sum_rows_start(rr_sum_rows *operation) { return (void)operation, RR_OK; }
 rr_status rr_sum_rows_test(rr_sum_rows *operation, bool *done) { return (void)operation, *done = true, RR_OK; }
 
@@ -84,8 +89,8 @@ typedef struct pass {
 
 static void read_pass(const char *path, pass *p) {
     FILE *file = fopen(path, "r");
-    if (file == NULL || fscanf(file, "%lf %lf %zu %zu %zu", &p->pass_s, &p->rest_s, &p->floats, &p->cut_count,
-                               &p->event_count) != 5) {
+    if (file == NULL ||
+        fscanf(file, "%lf %lf %zu %zu %zu", &p->pass_s, &p->rest_s, &p->floats, &p->cut_count, &p->event_count) != 5) {
         fprintf(stderr, "%s: is no trace\n", path);
         MPI_Abort(MPI_COMM_WORLD, 2);
     }
