@@ -148,7 +148,7 @@ class Classify(Case):
         self.assertEqual({**lines[1], "line": 0}, {**lines[4095], "line": 0})
 
     def test_predictions_are_those_of_the_evaluation(self):
-        self.train("p", 2, data__split="null", data__test=self.text)
+        self.train("p", 2, data__split="null", data__test=self.text, train__max_steps=300)
         result = run(["eval", self.path("p"), "--json"], 2)
         self.assertEqual(result.returncode, 0, result.stderr)
         metrics = json.loads(result.stdout)
