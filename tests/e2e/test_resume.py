@@ -199,10 +199,11 @@ class Rules(Case):
         self.assertEqual(state_hash(self.path("again")), state_hash(self.last))
 
     def test_weights_of_a_past_that_was_left_are_not_tested_as_the_best(self):
-        self.train(train__max_steps=60, eval__every=20, ckpt__keep=20)
+        values = {"ckpt__keep": 20, "optim__lr": 0.002} # so slow that 60 steps are better than 20
+        self.train(train__max_steps=60, eval__every=20, **values)
         step = "step-00000020.safetensors"
         result = self.train(options=["--resume", os.path.join(self.run_folder, "checkpoints", step)], train__max_steps=30,
-                            eval__every=1000, ckpt__keep=20)
+                            eval__every=1000, **values)
         self.assertIn("of step 20, are not in this folder", result.stdout)
         self.assertIn("last.safetensors", result.stdout)
 
