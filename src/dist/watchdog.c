@@ -129,7 +129,7 @@ static void warn(rr_watchdog *w, const char *what, uint64_t moves) {
 static void judge(rr_watchdog *w, const char *what, uint64_t moves) {
     double grace = w->limit_s / 4 < 5 ? w->limit_s / 4 : 5; /* for who misses nobody */
     if (w->limit_s == 0 || what == NULL) return;
-    if (w->waited_s > w->limit_s / 2) atomic_store_explicit(&w->asks, true, memory_order_relaxed);
+    if (w->waited_s > w->limit_s / 4) atomic_store_explicit(&w->asks, true, memory_order_relaxed);
     if (w->idle_s > w->limit_s + (count_missed(w) > 0 ? 0 : grace)) give_up(w, what, moves);
     if (w->waited_s > w->limit_s && w->idle_s < w->limit_s / 2) warn(w, what, moves);
 }
