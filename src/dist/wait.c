@@ -20,8 +20,7 @@ rr_wait rr_wait_begin(const rr_comm *comm, const char *what) {
 }
 
 bool rr_wait_turn(rr_wait *wait) {
-    if (++wait->turns <= EAGER_TURNS) return false;
-    sched_yield();
+    if (++wait->turns > EAGER_TURNS) sched_yield();
     return rr_watchdog_asks(wait->watchdog);
 }
 

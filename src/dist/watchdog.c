@@ -15,7 +15,7 @@
 #include "dist/comm_private.h"
 #include "dist/heartbeat.h"
 
-static const double usual_limit_s = 300, leave_s = 10;
+static const double usual_limit_s = 300, leave_s = 5;
 #define NO_STEP UINT64_MAX
 
 struct rr_watchdog {

@@ -35,7 +35,7 @@ void rr_watchdog_moved(rr_watchdog *watchdog);
 bool rr_watchdog_asks(const rr_watchdog *watchdog);
 void rr_watchdog_tell(rr_watchdog *watchdog, const char *text);
 
-/** The rank leaves the job with that code: if it is still there in 10 s, by _exit. */
+/** The rank leaves the job with that code: if it is still there in 5 s, by _exit. */
 void rr_watchdog_leave(rr_watchdog *watchdog, int exit_code);
 
 #endif
