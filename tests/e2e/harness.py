@@ -39,7 +39,9 @@ def environment(extra=None):
 
 def run(arguments, ranks=None, env=None, timeout=100, cwd=None):
     """Runs to the end; the result has returncode, stdout and stderr as text."""
-    return subprocess.run(command(arguments, ranks), env=environment(env), timeout=timeout, cwd=cwd, text=True,
+    variables = environment(env)
+    variables.setdefault("OMPI_MCA_odls_base_sigkill_timeout", "0")  # when one rank fails, the others are ended at once
+    return subprocess.run(command(arguments, ranks), env=variables, timeout=timeout, cwd=cwd, text=True,
                           errors="replace", stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
 

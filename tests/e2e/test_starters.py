@@ -9,6 +9,7 @@ from harness import SOURCE, Case, read_checkpoint, read_metrics
 
 try:
     import torch
+    torch.set_num_threads(1) # small models, beside ranks that want the cores
 except ImportError:
     torch = None
 

@@ -9,6 +9,7 @@ from harness import DATA, SOURCE, Case, metrics_without_times, read_checkpoint, 
 
 try:
     import torch
+    torch.set_num_threads(1) # small models, beside ranks that want the cores
 except ImportError:
     torch = None
 

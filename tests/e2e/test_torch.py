@@ -9,6 +9,7 @@ from harness import SOURCE, Case, read_checkpoint, read_metrics, run
 
 try:
     import torch
+    torch.set_num_threads(1) # small models, beside ranks that want the cores
 
     sys.path.insert(0, os.path.join(SOURCE, "tools"))
     import to_torch
