@@ -107,6 +107,7 @@ static rr_status evaluate(const rr_eval_options *options, rr_comm *comm, evaluat
     rr_status status = rr_resume_read(comm, rr_buffer_text(&path), &eval->source);
     if (status == RR_OK) status = rr_comm_agree(comm, open_model(options, comm, eval));
     if (status == RR_OK) rr_comm_limit_waits(comm, (double)eval->settings.dist.timeout_s);
+    if (status == RR_OK) status = rr_comm_compare(comm, eval->task->data_fingerprint, "the data that the ranks read");
     if (status == RR_OK)
         status = rr_comm_broadcast_floats(comm, 0, eval->task->params.values, eval->task->params.total);
     if (status == RR_OK) status = rr_run_evaluate(eval->task, comm, eval->split, NULL, metrics, &count, &report);

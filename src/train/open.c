@@ -41,7 +41,7 @@ static rr_status create_task(rr_run *run, const rr_resume *vocab_from, size_t sy
     if (rr_fault_planted("setup", rr_comm_rank(run->comm), 0))
         status = rr_fail(RR_ERR_RUNTIME, "a fault was planted in set-up");
     RR_TRY(rr_comm_agree(run->comm, status));
-    return rr_comm_compare(run->comm, run->task->data_fingerprint, "the training data that the ranks read");
+    return rr_comm_compare(run->comm, run->task->data_fingerprint, "the data that the ranks read");
 }
 
 /* This rank's rows: a contiguous share of the global batch. Some ranks may have fewer than others, or none. */

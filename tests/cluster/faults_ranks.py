@@ -88,7 +88,7 @@ class Data(FaultCase):
 
         text = {"TEXT": os.path.join(self.folder, "text")}
         _, err = self.complete("r", {}, text, launch, expect=1)
-        self.assertRegex(err, r"the training data that the ranks read differ between ranks: rank 1 \(host \S+\) differs")
+        self.assertRegex(err, r"the data that the ranks read differ between ranks: rank 1 \(host \S+\) differs")
         os.remove(os.path.join(self.folder, "text1"))
         _, err = self.complete("r", {}, text, launch, expect=2)
         self.assertRegex(err, r"ringrnn: rank 1 \(\S+\): .*text1.*No such file")

@@ -10,6 +10,7 @@ import unittest
 
 PROGRAM = os.environ["RINGRNN"]
 SOURCE = os.environ["RINGRNN_SOURCE"]
+MPIRUN = os.path.join(SOURCE, "tests", "mpirun")
 DATA = os.environ.get("RINGRNN_TEST_DATA") or os.path.join(SOURCE, "..", "shared", "data")
 
 # A small model on the project's own documents: every step takes a few milliseconds.
@@ -28,7 +29,7 @@ log: {every_steps: 1, histogram_every_steps: 25}
 
 def command(arguments, ranks=None):
     program = [PROGRAM, *map(str, arguments)]
-    return program if ranks is None else [os.path.join(SOURCE, "tests", "mpirun"), str(ranks), *program]
+    return program if ranks is None else [MPIRUN, str(ranks), *program]
 
 
 def environment(extra=None):

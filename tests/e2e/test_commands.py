@@ -6,7 +6,7 @@ import os
 import subprocess
 import unittest
 
-from harness import PROGRAM, Case, run
+from harness import MPIRUN, PROGRAM, Case, run
 
 
 class Commands(Case):
@@ -56,6 +56,16 @@ class Commands(Case):
         self.refused(["train", self.config, "--set", "model.tie_weights=true"], "model.tie_weights", "12", "20")
         self.refused(["train", self.config, "--set", "train.global_batch_size=100000"], "data.train")
         self.refused(["train", self.config, "--set", "data.train=${ABSENT_VARIABLE}/x"], "ABSENT_VARIABLE")
+
+    def test_an_evaluation_of_other_data_on_one_rank_is_refused(self):
+        self.train(ranks=2, train__max_steps=1)
+        for rank in (0, 1):
+            self.write(f"part{rank}", "to be or not to be, that is the question. " * (20 + rank))
+        result = subprocess.run([MPIRUN, "2", "sh", "-c", 'RANK=$OMPI_COMM_WORLD_RANK exec "$@"', "sh", PROGRAM, "eval", self.last,
+                                 "--set", "data.split=null", "--set", f"data.test={self.folder}/part${{RANK}}"],
+                                text=True, capture_output=True, timeout=100, check=False)
+        self.assertEqual(result.returncode, 1, result.stdout + result.stderr)
+        self.assertEqual(result.stderr.count("the data that the ranks read differ between ranks"), 1, result.stderr)
 
     def test_config_explains_keys_and_resolves_files(self):
         self.assertIn("optim.lr", run(["config"]).stdout)
