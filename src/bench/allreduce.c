@@ -57,7 +57,7 @@ static bool takes_part(const contest *c, size_t a) {
 static rr_status call(const contest *c, size_t a, size_t count) {
     if (a + 1 == c->contestants) return rr_allreduce_baseline(c->comm, values_of(c, a), count);
     RR_TRY(rr_allreduces[a]->start(c->operations[a], RR_ALLREDUCE, values_of(c, a), count));
-    return rr_allreduces[a]->wait(c->operations[a]);
+    return rr_allreduce_wait(c->comm, rr_allreduces[a], c->operations[a]);
 }
 
 /* Gradients are new in each step: what is summed lies in the cache of the rank that wrote it. Sums are exact. */

@@ -1,6 +1,7 @@
 #include "dist/allreduce.h"
 
 #include "dist/allreduces.h"
+#include "dist/comm_private.h"
 
 const rr_allreduce_ops *const rr_allreduces[] = {&rr_allreduce_ring, &rr_allreduce_mpi, &rr_allreduce_shared,
                                                  &rr_allreduce_tree,
@@ -61,4 +62,14 @@ const rr_allreduce_ops *rr_allreduce_choose(size_t choice, size_t bytes, size_t 
             table[i].ops->fits(bytes, ranks, nodes))
             return table[i].ops;
     return &rr_allreduce_mpi;
+}
+
+rr_status rr_allreduce_wait(const rr_comm *comm, const rr_allreduce_ops *ops, rr_allreduce *operation) {
+    rr_wait wait = rr_wait_begin(comm, "a sum over ranks");
+    for (bool done;; rr_wait_turn(&wait)) {
+        RR_TRY(ops->test(operation, &done));
+        if (done) break;
+    }
+    rr_wait_end(&wait);
+    return RR_OK;
 }

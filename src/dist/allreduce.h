@@ -36,8 +36,6 @@ typedef struct rr_allreduce_ops {
     rr_range (*own)(const rr_allreduce *operation, size_t count);
     /** Moves it on without waiting; *done is set when values hold what the exchange promises. */
     rr_status (*test)(rr_allreduce *operation, bool *done);
-    /** Waits until it is done. */
-    rr_status (*wait)(rr_allreduce *operation);
     /** The rank that an operation under way waits for at the moment; may be NULL: unknown. For messages. */
     size_t (*peer)(const rr_allreduce *operation);
     void (*free)(rr_allreduce *operation);
@@ -45,6 +43,9 @@ typedef struct rr_allreduce_ops {
 
 extern const rr_allreduce_ops *const rr_allreduces[];
 extern const size_t rr_allreduce_count;
+
+/** Waits until an operation that was started is done. */
+rr_status rr_allreduce_wait(const rr_comm *comm, const rr_allreduce_ops *ops, rr_allreduce *operation);
 
 /** What `auto` means: a pure function of bytes, ranks and nodes, from a committed table. */
 const rr_allreduce_ops *rr_allreduce_choose(size_t choice, size_t bytes, size_t ranks, size_t nodes);

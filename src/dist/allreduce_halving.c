@@ -165,16 +165,6 @@ static rr_status test(rr_allreduce *o, bool *done) {
     return RR_OK;
 }
 
-static rr_status wait_for(rr_allreduce *op) {
-    rr_wait wait = rr_wait_begin(op->comm, "a sum over ranks");
-    for (bool done;; rr_wait_turn(&wait)) {
-        RR_TRY(test(op, &done));
-        if (done) break;
-    }
-    rr_wait_end(&wait);
-    return RR_OK;
-}
-
 const rr_allreduce_ops rr_allreduce_halving = {.name = "halving",
                                                .help =
                                                    "recursive halving and doubling: few messages, one after another",
@@ -183,5 +173,4 @@ const rr_allreduce_ops rr_allreduce_halving = {.name = "halving",
                                                .start = start,
                                                .own = own,
                                                .test = test,
-                                               .wait = wait_for,
                                                .free = free_operation};

@@ -115,16 +115,6 @@ static rr_status test(rr_allreduce *operation, bool *done) {
     return RR_OK;
 }
 
-static rr_status wait_for(rr_allreduce *operation) {
-    rr_wait wait = rr_wait_begin(operation->comm, "a sum over ranks");
-    for (bool done;; rr_wait_turn(&wait)) {
-        RR_TRY(test(operation, &done));
-        if (done) break;
-    }
-    rr_wait_end(&wait);
-    return RR_OK;
-}
-
 rr_status rr_allreduce_baseline(rr_comm *comm, float *values, size_t count) {
     if (count > RR_PIECE) return rr_fail(RR_ERR_RUNTIME, "%zu floats are too many for one MPI_Allreduce", count);
     rr_wait wait = rr_wait_begin(comm, "in MPI_Allreduce");
@@ -142,5 +132,4 @@ const rr_allreduce_ops rr_allreduce_mpi = {.name = "mpi",
                                            .start = start,
                                            .own = own,
                                            .test = test,
-                                           .wait = wait_for,
                                            .free = free_operation};

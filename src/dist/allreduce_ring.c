@@ -240,16 +240,6 @@ static rr_status test(rr_allreduce *ring, bool *done) {
     return RR_OK;
 }
 
-static rr_status wait_for(rr_allreduce *ring) {
-    rr_wait wait = rr_wait_begin(ring->comm, "a sum over ranks");
-    for (bool done;; rr_wait_turn(&wait)) {
-        RR_TRY(test(ring, &done));
-        if (done) break;
-    }
-    rr_wait_end(&wait);
-    return RR_OK;
-}
-
 const rr_allreduce_ops rr_allreduce_ring = {.name = "ring",
                                             .help = "reduce-scatter and allgather around a ring of ranks, in segments",
                                             .fits = fits,
@@ -257,6 +247,5 @@ const rr_allreduce_ops rr_allreduce_ring = {.name = "ring",
                                             .start = start,
                                             .own = own,
                                             .test = test,
-                                            .wait = wait_for,
                                             .peer = peer,
                                             .free = free_operation};

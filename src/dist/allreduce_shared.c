@@ -422,16 +422,6 @@ static size_t peer(const rr_allreduce *op) {
     return op->seen < comm->local_size ? rr_comm_rank_on(comm, comm->node, op->seen) : comm->rank;
 }
 
-static rr_status wait_for(rr_allreduce *op) {
-    rr_wait wait = rr_wait_begin(op->comm, "a sum over ranks");
-    for (bool done;; rr_wait_turn(&wait)) {
-        RR_TRY(test(op, &done));
-        if (done) break;
-    }
-    rr_wait_end(&wait);
-    return RR_OK;
-}
-
 const rr_allreduce_ops rr_allreduce_shared = {
     .name = "shared",
     .help =
@@ -441,6 +431,5 @@ const rr_allreduce_ops rr_allreduce_shared = {
     .start = start,
     .own = own,
     .test = test,
-    .wait = wait_for,
     .peer = peer,
     .free = free_operation};

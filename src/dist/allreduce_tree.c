@@ -229,16 +229,6 @@ static rr_status test(rr_allreduce *op, bool *done) {
     return RR_OK;
 }
 
-static rr_status wait_for(rr_allreduce *op) {
-    rr_wait wait = rr_wait_begin(op->comm, "a sum over ranks");
-    for (bool done;; rr_wait_turn(&wait)) {
-        RR_TRY(test(op, &done));
-        if (done) break;
-    }
-    rr_wait_end(&wait);
-    return RR_OK;
-}
-
 const rr_allreduce_ops rr_allreduce_tree = {
     .name = "tree",
     .help = "every rank gets its range from all others, adds in the order of a balanced tree, and sends the sum to all",
@@ -247,5 +237,4 @@ const rr_allreduce_ops rr_allreduce_tree = {
     .start = start,
     .own = own,
     .test = test,
-    .wait = wait_for,
     .free = free_operation};

@@ -61,7 +61,7 @@ static void sum_once(rr_comm *comm, size_t bytes, const char *algorithm) {
     MPI_Barrier(MPI_COMM_WORLD);
     double start = MPI_Wtime();
     must(ops->start(operation, RR_ALLREDUCE, values, count));
-    must(ops->wait(operation));
+    must(rr_allreduce_wait(comm, ops, operation));
     double seconds = slowest(MPI_Wtime() - start);
     for (size_t i = 0; i < count; i++) wrong += values[i] != ranks * (ranks + 1) / 2 * (float)(i % 5);
     ops->free(operation);
