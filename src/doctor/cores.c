@@ -17,10 +17,8 @@ static double group_cores(const char *folder) {
     const char *blank = strchr(both, ' ');
     double quota = rr_system_number(both, ""), period = blank != NULL ? rr_system_number(blank, "") : NAN;
     if (isnan(quota)) {
-        snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", folder);
-        quota = rr_system_number(rr_system_read(path, &text), "");
-        snprintf(path, sizeof path, "%s/cpu.cfs_period_us", folder);
-        period = rr_system_number(rr_system_read(path, &text), "");
+        quota = rr_system_file_number(folder, "cpu.cfs_quota_us");
+        period = rr_system_file_number(folder, "cpu.cfs_period_us");
     }
     rr_buffer_free(&text);
     return quota > 0 && period > 0 ? quota / period : INFINITY;

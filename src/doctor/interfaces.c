@@ -8,15 +8,6 @@
 
 #include "doctor/system.h"
 
-static double read_number(const char *format, const char *name) {
-    char path[256];
-    rr_buffer text = {0};
-    snprintf(path, sizeof path, format, name);
-    double value = rr_system_number(rr_system_read(path, &text), "");
-    rr_buffer_free(&text);
-    return value;
-}
-
 static int is_real(const char *name) {
     char path[256], state[32];
     rr_buffer text = {0};
@@ -41,7 +32,9 @@ static size_t read_devices(rr_interface *out) {
         *colon = 0;
         rr_interface *at = &out[count++];
         snprintf(at->name, sizeof at->name, "%s", line + strspn(line, " "));
-        double speed = read_number("/sys/class/net/%s/speed", at->name); /* -1: not known */
+        char folder[256];
+        snprintf(folder, sizeof folder, "/sys/class/net/%s", at->name);
+        double speed = rr_system_file_number(folder, "speed"); /* -1: not known */
         at->sent = sent;
         at->bits_per_s = speed > 0 ? 1e6 * speed : NAN;
         at->is_real = is_real(at->name);
@@ -59,9 +52,10 @@ static size_t read_ports(rr_interface *out, size_t count) {
         rr_interface *at = &out[count];
         if (sscanf(found.gl_pathv[i], "/sys/class/infiniband/%31[^/]/ports/%15s", device, port) != 2) continue;
         snprintf(at->name, sizeof at->name, "%s port %s", device, port);
-        at->sent = 4 * read_number("%s/counters/port_xmit_data", found.gl_pathv[i]); /* it counts words of four bytes */
-        at->bits_per_s = 1e9 * read_number("%s/rate", found.gl_pathv[i]);
-        at->is_real = read_number("%s/state", found.gl_pathv[i]) == 4; /* "4: ACTIVE" */
+        at->sent =
+            4 * rr_system_file_number(found.gl_pathv[i], "counters/port_xmit_data"); /* it counts words of four bytes */
+        at->bits_per_s = 1e9 * rr_system_file_number(found.gl_pathv[i], "rate");
+        at->is_real = rr_system_file_number(found.gl_pathv[i], "state") == 4; /* "4: ACTIVE" */
         if (!isnan(at->sent)) count++;
     }
     globfree(&found);

@@ -1,6 +1,5 @@
 /* Is there memory for a rank, and for what ranks of a node share? */
 #include <math.h>
-#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 
@@ -12,19 +11,12 @@
 static const double MIB = 1 << 20;
 
 static double group_room(const char *folder) {
-    char path[4200];
-    rr_buffer text = {0};
-    snprintf(path, sizeof path, "%s/memory.max", folder);
-    double limit = rr_system_number(rr_system_read(path, &text), "");
-    snprintf(path, sizeof path, "%s/memory.current", folder);
-    double used = rr_system_number(rr_system_read(path, &text), "");
+    double limit = rr_system_file_number(folder, "memory.max");
+    double used = rr_system_file_number(folder, "memory.current");
     if (isnan(limit)) {
-        snprintf(path, sizeof path, "%s/memory.limit_in_bytes", folder);
-        limit = rr_system_number(rr_system_read(path, &text), "");
-        snprintf(path, sizeof path, "%s/memory.usage_in_bytes", folder);
-        used = rr_system_number(rr_system_read(path, &text), "");
+        limit = rr_system_file_number(folder, "memory.limit_in_bytes");
+        used = rr_system_file_number(folder, "memory.usage_in_bytes");
     }
-    rr_buffer_free(&text);
     return isnan(limit) || limit > 1e18 ? INFINITY : limit - (isnan(used) ? 0 : used);
 }
 

@@ -38,6 +38,15 @@ double rr_system_number(const char *text, const char *key) {
     return end != at ? value : NAN;
 }
 
+double rr_system_file_number(const char *folder, const char *name) {
+    char path[4200];
+    rr_buffer text = {0};
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    double value = rr_system_number(rr_system_read(path, &text), "");
+    rr_buffer_free(&text);
+    return value;
+}
+
 void rr_system_line(const char *text, const char *key, char *out, size_t size) {
     const char *at = after(text, key);
     out[0] = 0;

@@ -12,6 +12,9 @@ const char *rr_system_read(const char *path, rr_buffer *out);
 /** The number after `key` at the beginning of a line of text ("MemTotal:", ""), NAN without one; "max" is INFINITY. */
 double rr_system_number(const char *text, const char *key);
 
+/** The number that the file of that name in a folder begins with. */
+double rr_system_file_number(const char *folder, const char *name);
+
 /** The rest of the line after `key`, without blanks around it; "" if there is none. */
 void rr_system_line(const char *text, const char *key, char *out, size_t size);
 
