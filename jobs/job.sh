@@ -6,7 +6,11 @@
 
 job_not_started=200 # a code that no launcher has
 
-job_say() { echo "job ${SLURM_JOB_ID:-?}: $*" >&2; }
+# What Slurm's commands are to call it. The number of one job of an array may be that of the array, which means all of them.
+job_name=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID:-}}
+job_name=${job_name:-${SLURM_JOB_ID:-?}}
+
+job_say() { echo "job $job_name: $*" >&2; }
 
 job_stop() { # CODE MESSAGE...
     job_say "${*:2}"
@@ -88,14 +92,19 @@ job_run() { # COMMAND...
 # What a job keeps for itself, beside its output: "faults", how often in a row it was started again after one; "code".
 job_file() { echo "$SLURM_SUBMIT_DIR/.ringrnn-job-$SLURM_JOB_ID.$1"; }
 
+# Preempted, or by a hand, it may have been queued again already: Slurm has counted one more start than this one knows of.
+job_queued_again() {
+    local restarts
+    restarts=$(scontrol show job "$job_name" | sed -n 's/.*Restarts=\([0-9]*\).*/\1/p')
+    [ "${restarts:-0}" -gt "${SLURM_RESTART_COUNT:-0}" ]
+}
+
 job_again() { # WHY...
     job_say "$*; queued again, to go on from the last checkpoint"
-    trap '' TERM # Slurm ends a job that it requeues, scontrol and all
-    # Preempted, it may be in the queue already.
-    scontrol requeue "$SLURM_JOB_ID" || [ "$(squeue -h -j "$SLURM_JOB_ID" -o %T)" = PENDING ] ||
+    trap - TERM # by which Slurm ends a job that it requeues, scontrol and all
+    scontrol requeue "$job_name" || job_queued_again ||
         job_stop 75 "Slurm does not requeue it (see above): submit the same command again, and it goes on"
-    # Slurm ends this shell. An end of its own might be told late, and count as that of the next start.
-    trap - TERM
+    # An end of its own might be told late, and count as that of the next start.
     exec sleep 600
 }
 

@@ -1,6 +1,7 @@
 """A real Slurm for the tests (tests/cluster/slurm), and what they ask of it. Standard library alone."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -84,21 +85,36 @@ class Slurm:
         return wait_until(lambda: self.state(job) in states and self.state(job), lambda: f"job {job} is {self.state(job)}, not {states}")
 
     def release(self, job):
-        """Starts a job that was queued again, once nothing is left of it where it ran: Slurm would hold it for two minutes."""
+        """Starts a job that was queued again, once nothing is left of it where it ran: Slurm would hold it for two minutes.
+
+        In a second after that in which it was ended: a node refuses a start that is not newer than its order to end the job, in
+        whole seconds, and the job has failed for good.
+        """
         alive = [node for node in self.nodes if self.processes(node, "slurmd")]
-        def started():
-            if any(self.steps(node, job) for node in alive) or self.state(job) != "PENDING":
-                return self.state(job) != "PENDING"
+
+        def left_or_started():
+            state = self.state(job)
+            return state != "COMPLETING" and (state != "PENDING" or not any(self.steps(node, job) for node in alive))
+        wait_until(left_or_started, lambda: f"job {job} is {self.state(job)}, and not all of it has left its nodes")
+        if self.state(job) == "PENDING":
             try:
-                self.run("scontrol", "update", f"jobid={job}", "starttime=now")
+                self.run("scontrol", "update", f"jobid={job}", "starttime=now+1")
             except AssertionError:  # it has just started
-                pass
-            return False
-        wait_until(started, lambda: f"job {job} waits for {self.field(job, 'Reason')}")
+                return
+            wait_until(lambda: self.state(job) != "PENDING", lambda: f"job {job} waits for {self.field(job, 'Reason')}")
+
+    def said(self, job):
+        """What Slurm's daemons noted of a job."""
+        number, lines = self.field(job, "JobId"), []
+        for daemon in ("slurmctld", *self.nodes):
+            with open(os.path.join(self.folder, "log", f"{daemon}.log"), encoding="utf-8", errors="replace") as file:
+                lines += [f"{daemon} {line}" for line in file if re.search(rf"[Jj]ob(Id=| ){number}\b|\[{number}\.", line)]
+        return "".join(lines)
 
     def steps(self, node, job):
         """Slurm's daemons for steps of that job."""
-        return self.processes(node, lambda line: line[0].startswith(f"slurmstepd: [{job}."))
+        number = self.field(job, "JobId")
+        return self.processes(node, lambda line: line[0].startswith(f"slurmstepd: [{number}."))
 
     def wait_for_node(self, node, *states):
         def state():

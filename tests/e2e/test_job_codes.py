@@ -15,9 +15,12 @@ echo "$0 $*" >>"$FOLDER/called"
 [ -z "$WAIT_FOR" ] || { trap '' USR1; trap 'exit $CODE' "$WAIT_FOR"; : >"$FOLDER/started"; for i in {1..300}; do sleep 0.1; done; }
 exit "$CODE"
 """
+# Slurm ends a job that it has queued again.
 SLURM = """#!/bin/bash
 echo "$0 $*" >>"$FOLDER/called"
-[ "${0##*/}" != scontrol ] || { [ -z "$REFUSED" ] || exit 1; pid=$(<"$FOLDER/pid"); for i in {1..100}; do sleep 0.1; kill -TERM "$pid" || break; done >/dev/null 2>&1 & }
+[ "$1" != show ] || echo "JobId=7 JobState=COMPLETING Requeue=1 Restarts=${RESTARTS:-0} BatchFlag=1"
+[ "$1" != requeue ] || { pid=$(<"$FOLDER/pid"); for i in {1..100}; do sleep 0.1; kill -TERM "$pid" || break; done >/dev/null 2>&1 & }
+[ "$1" != requeue ] || [ -z "$REFUSED" ]
 """
 
 
@@ -29,7 +32,7 @@ class JobCodes(Case):
         super().setUp()
         self.bin = os.path.join(self.folder, "bin")
         os.mkdir(self.bin)
-        for name, text in (("mpirun", LAUNCHER), ("srun", LAUNCHER), ("scontrol", SLURM), ("squeue", SLURM)):
+        for name, text in (("mpirun", LAUNCHER), ("srun", LAUNCHER), ("scontrol", SLURM)):
             with open(os.path.join(self.bin, name), "w", encoding="utf-8") as file:
                 file.write(text)
             os.chmod(os.path.join(self.bin, name), 0o755)
@@ -96,6 +99,16 @@ class JobCodes(Case):
 
     def test_where_slurm_refuses_to_queue_it_again_the_message_says_what_to_do(self):
         self.check(self.start(75, REFUSED="1"), 75, "submit the same command again", True)
+
+    def test_what_slurm_has_queued_again_already_is_left_to_it(self):
+        """Preempted, say, while it saved: Slurm then refuses, but has counted a start more than the job knows of."""
+        self.check(self.start(75, REFUSED="1", RESTARTS="3", SLURM_RESTART_COUNT="2"), ENDED, "saved in time", True)
+        self.check(self.start(75, REFUSED="1", RESTARTS="3", SLURM_RESTART_COUNT="3"), 75, "submit the same command again", True)
+
+    def test_one_job_of_an_array_does_not_queue_the_others_again(self):
+        """The last one has the number of the array, which means all of them to Slurm."""
+        _, error = self.start(75, SLURM_ARRAY_JOB_ID="7", SLURM_ARRAY_TASK_ID="3").communicate(timeout=30)
+        self.assertRegex(self.called(), "scontrol requeue 7_3\n", error)
 
     def test_resume_is_for_the_first_start(self):
         arguments = ("my.yaml", "--resume", "never", "--set", "run.name=a")
