@@ -8,7 +8,7 @@ import time
 import unittest
 
 import hosts
-from faults import ALL, TIMEOUT_S, FaultCase, pairs
+from faults import ALL, PATIENCE_S, TIMEOUT_S, FaultCase, pairs
 
 MISSING = hosts.why_not()
 RUN_AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_mpi_yield_when_idle": "1",
@@ -18,7 +18,10 @@ SAYS_WHO = r"ringrnn: rank \d \(host \S+\), .* waits since .* silent meanwhile: 
 
 @unittest.skipIf(MISSING, MISSING)
 class Network(FaultCase):
-    """Ranks 0 and 1 on node1, where mpirun is, 2 on node2, 3 on node3."""
+    """Ranks 0 and 1 on node1, where mpirun is, 2 on node2, 3 on node3. Steps take longer than on one host: fewer will do."""
+
+    steps = 150
+    disturbed_from = 14
 
     def setUp(self):
         super().setUp()
@@ -62,7 +65,7 @@ class Network(FaultCase):
             time.sleep(3)
             self.hosts.mend("node3")
 
-        self.disturb("hosts: link cut for 3 s", "auto", act, 150, (0,), dist__timeout_s=30)
+        self.disturb("hosts: link cut for 3 s", "auto", act, PATIENCE_S, (0,), dist__timeout_s=30)
 
     def test_a_lost_host_ends_the_job_and_is_named(self):
         """By mpirun, where it looks for its daemons; else the ranks leave, and `timeout -k` is there to end mpirun."""

@@ -5,7 +5,7 @@ import signal
 import time
 import unittest
 
-from faults import ALL, TIMEOUT_S, WAYS, FaultCase, pairs
+from faults import ALL, PATIENCE_S, TIMEOUT_S, WAYS, FaultCase, pairs
 from harness import PROGRAM, state_hash
 
 
@@ -32,7 +32,7 @@ class Slow(FaultCase):
             time.sleep(3)
             self.signal_rank(1, signal.SIGCONT)
 
-        self.disturb("SIGSTOP of a rank for 3 s", "auto", act, 150, (0,), dist__timeout_s=30)
+        self.disturb("SIGSTOP of a rank for 3 s", "auto", act, PATIENCE_S, (0,), dist__timeout_s=30)
 
     def test_a_job_that_is_suspended_whole_goes_on(self):
         """As by `scontrol suspend`: longer than timeout_s, but nobody could have worked."""
@@ -42,7 +42,7 @@ class Slow(FaultCase):
                     self.signal_rank(rank, number)
                 time.sleep(TIMEOUT_S + 2 if number == signal.SIGSTOP else 0)
 
-        self.disturb("all ranks stopped for longer than timeout_s", "auto", act, 150, (0,), dist__timeout_s=TIMEOUT_S)
+        self.disturb("all ranks stopped for longer than timeout_s", "auto", act, PATIENCE_S, (0,), dist__timeout_s=TIMEOUT_S)
 
     def test_a_rank_that_works_for_longer_than_timeout_s_is_waited_for(self):
         values = {**WAYS["auto"], "dist__timeout_s": 2}
