@@ -91,10 +91,11 @@ class Slurm:
         whole seconds, and the job has failed for good.
         """
         alive = [node for node in self.nodes if self.processes(node, "slurmd")]
+        number = self.field(job, "JobId")
 
         def left_or_started():
             state = self.state(job)
-            return state != "COMPLETING" and (state != "PENDING" or not any(self.steps(node, job) for node in alive))
+            return state != "COMPLETING" and (state != "PENDING" or not any(self.steps(node, number) for node in alive))
         wait_until(left_or_started, lambda: f"job {job} is {self.state(job)}, and not all of it has left its nodes")
         if self.state(job) == "PENDING":
             try:
@@ -111,9 +112,8 @@ class Slurm:
                 lines += [f"{daemon} {line}" for line in file if re.search(rf"[Jj]ob(Id=| ){number}\b|\[{number}\.", line)]
         return "".join(lines)
 
-    def steps(self, node, job):
-        """Slurm's daemons for steps of that job."""
-        number = self.field(job, "JobId")
+    def steps(self, node, number):
+        """Slurm's daemons for steps of the job of that number."""
         return self.processes(node, lambda line: line[0].startswith(f"slurmstepd: [{number}."))
 
     def wait_for_node(self, node, *states):
