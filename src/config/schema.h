@@ -21,7 +21,9 @@ typedef enum rr_key_type {
     RR_KEY_STRINGS, /* rr_paths: one string or a sequence of them, kept as they are */
     RR_KEY_ENUM,    /* int: index in choices */
     RR_KEY_FLOATS,  /* rr_floats: a YAML sequence of numbers */
-    RR_KEY_SIZES    /* rr_sizes: a YAML sequence of whole numbers */
+    RR_KEY_SIZES,   /* rr_sizes: a YAML sequence of whole numbers */
+    /* rr_enum_or_sizes: one of choices, or a YAML sequence of whole numbers */
+    RR_KEY_ENUM_OR_SIZES
 } rr_key_type;
 
 typedef struct rr_floats {
@@ -33,6 +35,11 @@ typedef struct rr_sizes {
     const size_t *values;
     size_t count;
 } rr_sizes;
+
+typedef struct rr_enum_or_sizes {
+    rr_sizes sizes; /* count 0: the choice was given */
+    int choice;     /* index in choices */
+} rr_enum_or_sizes;
 
 typedef struct rr_paths {
     const char *const *items;
@@ -63,7 +70,7 @@ typedef struct rr_key {
     double min, max;    /* allowed range, inclusive; min == max == 0: no limit. For sequences: of every value */
     bool above_min;     /* min itself is not allowed */
     bool below_max;     /* max itself is not allowed */
-    const char *const *choices; /* RR_KEY_ENUM: names in index order, ends with NULL */
+    const char *const *choices; /* RR_KEY_ENUM and _ENUM_OR_SIZES: names in index order, ends with NULL */
     const char *unit;           /* "steps", "MiB", "rows"; NULL if none */
     const char *help;           /* one sentence or two, without a full stop at the end */
 } rr_key;

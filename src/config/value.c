@@ -35,6 +35,11 @@ static void put_range(const rr_key *key, rr_buffer *out) {
     }
 }
 
+static void put_choices(const rr_key *key, const char *before_last, rr_buffer *out) {
+    for (size_t i = 0; key->choices[i] != NULL; i++)
+        rr_buffer_printf(out, "%s%s", i == 0 ? "" : key->choices[i + 1] == NULL ? before_last : ", ", key->choices[i]);
+}
+
 void rr_value_allowed(const rr_key *key, rr_buffer *out) {
     switch (key->type) {
     case RR_KEY_BOOL:
@@ -68,8 +73,11 @@ void rr_value_allowed(const rr_key *key, rr_buffer *out) {
         rr_buffer_puts(out, "a list of whole numbers");
         break;
     case RR_KEY_ENUM:
-        for (size_t i = 0; key->choices[i] != NULL; i++)
-            rr_buffer_printf(out, "%s%s", i == 0 ? "" : key->choices[i + 1] == NULL ? " or " : ", ", key->choices[i]);
+        put_choices(key, " or ", out);
+        break;
+    case RR_KEY_ENUM_OR_SIZES:
+        put_choices(key, ", ", out);
+        rr_buffer_puts(out, " or a list of whole numbers");
         break;
     }
     put_range(key, out);
@@ -254,7 +262,8 @@ static rr_status read_scalar(rr_config *config, const rr_key *key, const rr_node
     const char *value = node->text;
     uint64_t count;
     double real;
-    bool text_alone = key->type == RR_KEY_STRING || key->type == RR_KEY_PATH || key->type == RR_KEY_ENUM;
+    bool text_alone = key->type == RR_KEY_STRING || key->type == RR_KEY_PATH || key->type == RR_KEY_ENUM ||
+                      key->type == RR_KEY_ENUM_OR_SIZES;
     if (node->quoted && !text_alone) return wrong_quoted(key, value);
     switch (key->type) {
     case RR_KEY_BOOL:
@@ -290,6 +299,8 @@ static rr_status read_scalar(rr_config *config, const rr_key *key, const rr_node
         return read_path(config, value, field, text);
     case RR_KEY_ENUM:
         return read_choice(key, value, field, text);
+    case RR_KEY_ENUM_OR_SIZES:
+        return read_choice(key, value, &((rr_enum_or_sizes *)field)->choice, text);
     default:
         return wrong(key, value);
     }
@@ -300,6 +311,7 @@ static rr_key_type element_type(rr_key_type list) {
     case RR_KEY_FLOATS:
         return RR_KEY_FLOAT;
     case RR_KEY_SIZES:
+    case RR_KEY_ENUM_OR_SIZES:
         return RR_KEY_SIZE;
     case RR_KEY_STRINGS:
         return RR_KEY_STRING;
@@ -309,7 +321,8 @@ static rr_key_type element_type(rr_key_type list) {
 }
 
 static bool is_list(rr_key_type type) {
-    return type == RR_KEY_FLOATS || type == RR_KEY_SIZES || type == RR_KEY_PATHS || type == RR_KEY_STRINGS;
+    return type == RR_KEY_FLOATS || type == RR_KEY_SIZES || type == RR_KEY_PATHS || type == RR_KEY_STRINGS ||
+           type == RR_KEY_ENUM_OR_SIZES;
 }
 
 static rr_status read_sequence(rr_config *config, const rr_key *key, const rr_node *node, void *field,
@@ -378,7 +391,8 @@ rr_status rr_value_read(rr_config *config, const rr_key *key, const rr_node *nod
         }
         if (strcmp(value, "null") == 0) return wrong(key, "nothing");
     }
-    if (is_list(key->type)) return read_sequence(config, key, node, field, text);
+    bool by_name = key->type == RR_KEY_ENUM_OR_SIZES && node->kind == RR_NODE_SCALAR;
+    if (is_list(key->type) && !by_name) return read_sequence(config, key, node, field, text);
     if (node->kind != RR_NODE_SCALAR) return wrong(key, node->kind == RR_NODE_SEQUENCE ? "a list" : "a mapping");
     return read_scalar(config, key, node, field, text);
 }

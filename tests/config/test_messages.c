@@ -22,6 +22,7 @@ typedef struct optim {
     rr_paths paths;
     rr_floats floats;
     rr_sizes sizes;
+    rr_enum_or_sizes shares;
     int scheme;
     rr_variant_config own;
 } optim;
@@ -49,6 +50,7 @@ static const rr_key keys[] = {
     {.name = "floats", .type = RR_KEY_FLOATS, FIELD(floats), .preset = "[0.5]", .min = 0, .max = 1},
     {.name = "sizes", .type = RR_KEY_SIZES, FIELD(sizes), .preset = "null", .word = "null"},
     {.name = "init.scheme", .type = RR_KEY_ENUM, FIELD(scheme), .preset = "xavier", .choices = schemes},
+    {.name = "shares", .type = RR_KEY_ENUM_OR_SIZES, FIELD(shares), .preset = "xavier", .max = 9, .choices = schemes},
     {.name = NULL},
 };
 static const rr_key sgd_keys[] = {{.name = "momentum",
@@ -112,6 +114,13 @@ static void errors_name_file_line_key_and_what_is_allowed(void **state) {
     refused("optim: {floats: [0.5, 2]}", NULL, "lm.yaml:1: optim.floats: must be >= 0 and <= 1, got 2");
     refused("optim:\n  init:\n    scheme: xaver", NULL,
             "lm.yaml:3: optim.init.scheme: must be uniform, xavier or orthogonal, got xaver; did you mean xavier?");
+    refused("optim: {shares: [1, 10]}", NULL, "lm.yaml:1: optim.shares: must be >= 0 and <= 9, got 10");
+    refused("optim:\n  shares: 3", NULL,
+            "lm.yaml:2: optim.shares: must be uniform, xavier, orthogonal or a list of whole numbers >= 0 and <= 9, "
+            "got 3");
+    refused("optim: {shares: xaver}", NULL,
+            "lm.yaml:1: optim.shares: must be uniform, xavier, orthogonal or a list of whole numbers >= 0 and <= 9, "
+            "got xaver; did you mean xavier?");
     refused("optim: {seed: 18446744073709551616}", NULL,
             "lm.yaml:1: optim.seed: must be a whole number from 0 to 18446744073709551615, got 18446744073709551616");
     refused("optim: {type: adma}", NULL, "lm.yaml:1: optim.type: must be sgd or adam, got adma; did you mean adam?");
@@ -197,6 +206,7 @@ static void values_arrive_from_document_anchor_merge_and_override(void **state) 
                        "  name: \"null\"\n"
                        "  floats: [0, 0.25, 1]\n"
                        "  sizes: [3, 1M]\n"
+                       "  shares: [0, 9]\n"
                        "  init: {scheme: orthogonal}\n"
                        "  type: sgd\n"
                        "  momentum: 0.5\n";
@@ -206,6 +216,7 @@ static void values_arrive_from_document_anchor_merge_and_override(void **state) 
     assert_string_equal(out.name, "null");
     assert_true(out.floats.count == 3 && out.floats.values[1] == 0.25);
     assert_true(out.sizes.count == 2 && out.sizes.values[1] == 1000000);
+    assert_true(out.shares.sizes.count == 2 && out.shares.sizes.values[1] == 9);
     assert_true(out.scheme == 0 && out.type == 0);
     assert_true(((own_sgd *)(void *)&out.own)->momentum == 0.5);
     assert_true(rr_config_given(config, "optim.lr") && !rr_config_given(config, "optim.path"));
@@ -239,6 +250,7 @@ static void absent_words_are_stored_as_nothing(void **state) {
         assert_int_equal(load(texts[i], NULL, &out, &config), RR_OK);
         assert_true(isnan(out.limit) && out.every == 0 && out.paths.count == 0 && out.sizes.count == 0);
         assert_true(out.lr == 0.001 && out.scheme == 1 && out.type == 1);
+        assert_true(out.shares.choice == 1 && out.shares.sizes.count == 0);
         assert_true(((own_adam *)(void *)&out.own)->betas.values[1] == 0.999);
         rr_config_free(config);
     }
@@ -283,6 +295,8 @@ static void a_dump_reads_back_as_the_same_values(void **state) {
         assert_dump_is_the_same(text);
     }
     assert_dump_is_the_same("optim: {path: '~x/$$HOME/$${HOME}'}");
+    assert_dump_is_the_same("optim: {shares: [3, 1]}");
+    assert_dump_is_the_same("optim: {shares: uniform}");
     double value = 1e-9;
     for (int i = 0; i < 300; i++, value *= 1.1234567) {
         if (value > 1e6) value = 1e-300;
