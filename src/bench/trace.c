@@ -116,7 +116,7 @@ rr_status rr_trace_best(rr_run *run, size_t turns, double budget_s, rr_trace *ou
 rr_status rr_trace_alone(const rr_train_options *options, size_t rows, size_t turns, double budget_s, rr_trace *pass,
                          double *rest_s) {
     rr_train_options changed = *options;
-    const char **overrides = malloc((options->override_count + 2) * sizeof *overrides);
+    const char **overrides = malloc((options->override_count + 3) * sizeof *overrides);
     rr_comm *alone = NULL;
     rr_run run;
     char text[64];
@@ -129,7 +129,8 @@ rr_status rr_trace_alone(const rr_train_options *options, size_t rows, size_t tu
     overrides[options->override_count] = text;
     overrides[options->override_count + 1] = "dist.logical_shards=0"; /* there may be fewer rows than shards */
     changed.overrides = overrides;
-    changed.override_count = options->override_count + 2;
+    overrides[options->override_count + 2] = "dist.shards_per_rank=even";
+    changed.override_count = options->override_count + 3;
     status = rr_run_open_synthetic(&changed, alone, SYNTHETIC_STEPS, &run);
     if (status == RR_OK) status = rr_trace_best(&run, turns, budget_s, pass, rest_s);
     status = rr_run_end(&run, status);

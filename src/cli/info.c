@@ -31,8 +31,22 @@ static double resident_mib(void) {
     return mib((double)pages * (double)sysconf(_SC_PAGESIZE));
 }
 
+/* How shards are shared out, where that is not simply even. */
+static void print_shares(const rr_enum_or_sizes *shares, size_t ranks) {
+    const rr_sizes *listed = &shares->sizes;
+    size_t most = 0;
+    for (size_t i = 0; i < listed->count; i++)
+        if (listed->values[i] > most) most = listed->values[i];
+    if (listed->count == ranks)
+        printf("shards a rank     as listed, at most %zu\n", most);
+    else if (listed->count > 0)
+        printf("shards a rank     listed for %zu ranks; on %zu reckoned as if even\n", listed->count, ranks);
+    else if (shares->choice == RR_SHARDS_AUTO)
+        printf("shards a rank     by its speed, measured at every start; reckoned as if even\n");
+}
+
 /* Bytes of a rank that computes the most rows, in the order of the arenas. */
-static void print_memory(const rr_loaded *loaded, const rr_footprint *sizes) {
+static void print_memory(const rr_loaded *loaded, const rr_footprint *sizes, size_t ranks) {
     printf("memory a rank     %.1f MiB: parameters %.1f, gradients %.1f, optimiser %.1f, activations of %zu rows %.1f",
            mib(sizes->total), mib(sizes->parameters), mib(sizes->gradients), mib(sizes->optimiser), sizes->micro_rows,
            mib(sizes->activations));
@@ -43,12 +57,13 @@ static void print_memory(const rr_loaded *loaded, const rr_footprint *sizes) {
     if (sizes->optimiser_saved > 0)
         printf(", and while it saves the whole state of the optimiser %.1f", mib(sizes->optimiser_saved));
     printf("\n");
-    if (loaded->settings.dist.logical_shards > 0)
-        printf("order of sums     %zu shards of the global batch: the weights do not depend on ranks; %s\n",
-               loaded->settings.dist.logical_shards,
-               loaded->task->ops->rows_together != NULL && loaded->task->ops->rows_together(loaded->task) > 0
-                   ? "a rank computes its shards together"
-                   : "each shard is computed by itself");
+    if (loaded->settings.dist.logical_shards == 0) return;
+    printf("order of sums     %zu shards of the global batch: the weights do not depend on ranks; %s\n",
+           loaded->settings.dist.logical_shards,
+           loaded->task->ops->rows_together != NULL && loaded->task->ops->rows_together(loaded->task) > 0
+               ? "a rank computes its shards together"
+               : "each shard is computed by itself");
+    print_shares(&loaded->settings.dist.shards_per_rank, ranks);
 }
 
 static rr_status config_info(const rr_cli_arguments *arguments, size_t ranks) {
@@ -73,7 +88,7 @@ static rr_status config_info(const rr_cli_arguments *arguments, size_t ranks) {
                6e-9 * cost.macs_per_target * cost.targets_per_step, cost.targets_per_step);
         printf("sent a step       %.2f MiB a rank on %zu ranks (2 (N - 1) / N of the gradients; of embeddings, rows)\n",
                mib(sizeof(float) * sizes.sent_floats), ranks);
-        print_memory(&loaded, &sizes);
+        print_memory(&loaded, &sizes, ranks);
         rr_buffer_free(&text);
     }
     rr_load_free(&loaded);

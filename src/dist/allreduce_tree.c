@@ -7,7 +7,6 @@
  * Without, each rank is a shard.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/arena.h"
 #include "dist/allreduces.h"
@@ -123,8 +122,7 @@ static rr_status create_of_ranks(rr_comm *comm, size_t max_count, size_t unit, s
 rr_status rr_allreduce_tree_create(rr_comm *comm, const rr_shard_parts *parts, size_t max_count, size_t unit,
                                    size_t tag, rr_allreduce **out) {
     rr_shard_parts copy;
-    RR_TRY(rr_shard_parts_create(parts->shards, parts->ranks, parts->stride, &copy));
-    memcpy(copy.first, parts->first, (parts->ranks + 1) * sizeof *copy.first);
+    RR_TRY(rr_shard_parts_copy(parts, &copy));
     return create(comm, copy, max_count, unit, tag, out);
 }
 

@@ -8,6 +8,8 @@
 /* In the order of rr_allreduces, after auto. */
 static const char *const allreduces[] = {"auto", "ring", "mpi", "shared", "tree", "halving", NULL};
 
+static const char *const shares_by[] = {"even", "auto", NULL}; /* RR_SHARDS_EVEN ... */
+
 static const rr_key keys[] = {
     {.name = "allreduce",
      .type = RR_KEY_ENUM,
@@ -50,6 +52,16 @@ static const rr_key keys[] = {
      .help = "makes the weights independent of the number of ranks, bit by bit: the global batch is cut into that many "
              "runs of rows, whose gradients are added in the order of a balanced tree, whichever ranks have them; at "
              "most train.global_batch_size; best is a multiple of the number of ranks, both powers of 2; 0: off"},
+    {.name = "shards_per_rank",
+     .type = RR_KEY_ENUM_OR_SIZES,
+     .offset = offsetof(rr_dist_config, shards_per_rank),
+     .preset = "even",
+     .max = 1e6,
+     .choices = shares_by,
+     .unit = "shards",
+     .help = "how many of the dist.logical_shards each rank has; the weights are the same: even; auto, more on faster "
+             "ranks, which are found by a measurement of about a second at every start; or a list with a count for "
+             "each rank, such as [3, 1]"},
     {.name = "timeout_s",
      .type = RR_KEY_SIZE,
      .offset = offsetof(rr_dist_config, timeout_s),
@@ -69,6 +81,21 @@ static const rr_key keys[] = {
     {.name = NULL},
 };
 
+static rr_status check_shares(const rr_config *config, const rr_dist_config *dist) {
+    const rr_enum_or_sizes *shares = &dist->shards_per_rank;
+    size_t sum = 0;
+    if (shares->sizes.count == 0 && shares->choice == RR_SHARDS_EVEN) return RR_OK;
+    if (dist->logical_shards == 0)
+        return rr_config_fail(config, "dist.shards_per_rank",
+                              "must be even without dist.logical_shards: there are no shards to give to ranks");
+    for (size_t i = 0; i < shares->sizes.count; i++) sum += shares->sizes.values[i];
+    if (shares->sizes.count > 0 && sum != dist->logical_shards)
+        return rr_config_fail(config, "dist.shards_per_rank",
+                              "the counts must add up to dist.logical_shards (%zu); they give %zu",
+                              dist->logical_shards, sum);
+    return RR_OK;
+}
+
 static rr_status check(const rr_config *config, const void *section) {
     const rr_dist_config *dist = section;
     const char *name = allreduces[dist->allreduce];
@@ -77,7 +104,7 @@ static rr_status check(const rr_config *config, const void *section) {
                               "must be auto, shared or tree with dist.logical_shards %zu, got %s: it does not add in "
                               "the order of shards",
                               dist->logical_shards, name);
-    return RR_OK;
+    return check_shares(config, dist);
 }
 
 const rr_section rr_dist_section = {.name = "dist",

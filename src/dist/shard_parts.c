@@ -1,6 +1,7 @@
 #include "dist/shard_parts.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "dist/comm_private.h"
 
@@ -10,6 +11,19 @@ rr_status rr_shard_parts_create(size_t shards, size_t ranks, size_t stride, rr_s
     if (parts.first == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for the shards of %zu ranks", ranks);
     for (size_t rank = 0; rank <= ranks; rank++) parts.first[rank] = rr_first_shard(shards, rank, ranks);
     *out = parts;
+    return RR_OK;
+}
+
+rr_status rr_shard_parts_of_counts(const size_t *counts, size_t ranks, size_t stride, rr_shard_parts *out) {
+    RR_TRY(rr_shard_parts_create(0, ranks, stride, out));
+    for (size_t rank = 0; rank < ranks; rank++) out->first[rank + 1] = out->first[rank] + counts[rank];
+    out->shards = out->first[ranks];
+    return RR_OK;
+}
+
+rr_status rr_shard_parts_copy(const rr_shard_parts *parts, rr_shard_parts *out) {
+    RR_TRY(rr_shard_parts_create(parts->shards, parts->ranks, parts->stride, out));
+    memcpy(out->first, parts->first, (parts->ranks + 1) * sizeof *out->first);
     return RR_OK;
 }
 
@@ -65,13 +79,10 @@ bool rr_comm_nodes_are_runs(const rr_comm *comm) {
     return true;
 }
 
-rr_status rr_comm_shard_arrays(const rr_comm *comm, size_t shards, size_t *out) {
-    rr_shard_parts parts, nodes;
-    RR_TRY(rr_shard_parts_create(shards, comm->size, 0, &parts));
-    size_t most = rr_shard_parts_most(&parts);
-    rr_status status = rr_shard_parts_of_nodes(comm, &parts, &nodes);
-    rr_shard_parts_free(&parts);
-    RR_TRY(status);
+rr_status rr_comm_shard_arrays(const rr_comm *comm, const rr_shard_parts *parts, size_t *out) {
+    rr_shard_parts nodes;
+    size_t most = rr_shard_parts_most(parts);
+    RR_TRY(rr_shard_parts_of_nodes(comm, parts, &nodes));
     if (rr_comm_nodes_are_runs(comm) && rr_shard_parts_most(&nodes) > most) most = rr_shard_parts_most(&nodes);
     rr_shard_parts_free(&nodes);
     *out = most;

@@ -92,10 +92,12 @@ static void judge_speed(const rr_patients *patients, rr_report *report) {
     rr_report_number(report, "copy_gb_per_s_min", copy.least);
     rr_report_number(report, "copy_gb_per_s_median", copy.median);
     if (peak.least < SLOW_RANK * peak.median)
-        rr_report_finding(report, RR_WARNING,
-                          "rank %zu (%s) computes at %.0f %% of the median rank, and every step waits for the slowest: "
-                          "does something else run there, or is its processor another one, or hot?",
-                          peak.least_rank, patients->all[peak.least_rank].place.host, 100 * peak.least / peak.median);
+        rr_report_finding(
+            report, RR_WARNING,
+            "rank %zu (%s) computes at %.0f %% of the median rank, and every step waits for the slowest: "
+            "does something else run there, or is its processor another one, or hot? dist.shards_per_rank auto "
+            "gives it less to do",
+            peak.least_rank, patients->all[peak.least_rank].place.host, 100 * peak.least / peak.median);
     if (product.median < SLOW_PRODUCTS * peak.median)
         rr_report_finding(report, RR_WARNING,
                           "products of %s reach %.0f %% of the processor's multiply-adds: is it built for this "
@@ -134,6 +136,6 @@ void rr_judge_processor(const rr_examination *examination, const rr_patients *pa
     if (other != NULL)
         rr_report_finding(report, RR_WARNING,
                           "%s has another processor (%s) than %s: every step waits for the slowest, so ask for nodes "
-                          "of one kind",
+                          "of one kind, or set dist.shards_per_rank auto (with dist.logical_shards)",
                           other->place.host, other->cpu, first->place.host);
 }

@@ -8,7 +8,7 @@
 
 /**
  * True if the environment plants this kind of fault at this rank and step. Kinds: setup, fail, kill, pause (the rank
- * takes 5 s for that step), nan, diverge.
+ * takes 5 s for that step), nan, diverge, slow (in step 0: it is when the speed of ranks is measured).
  */
 bool rr_fault_planted(const char *kind, size_t rank, uint64_t step);
 

@@ -9,27 +9,44 @@ static bool goes_by_rows(const rr_settings *settings, const rr_task *task, const
     return param->rowwise && rr_rows_are_less(*tokens, param->dims[0], param->dims[1]);
 }
 
-/* Arenas of gradients and rows of the last rank, which has as many as any. */
+/* As listed, where the list is for so many ranks; else evenly, for nobody knows how fast they are. */
+static rr_status share_shards(const rr_dist_config *dist, size_t ranks, rr_shard_parts *out) {
+    const rr_sizes *listed = &dist->shards_per_rank.sizes;
+    if (listed->count == ranks) return rr_shard_parts_of_counts(listed->values, ranks, 0, out);
+    return rr_shard_parts_create(dist->logical_shards, ranks, 0, out);
+}
+
+/* The last of those with the most. */
+static size_t rank_with_most(const rr_shard_parts *parts) {
+    size_t most = 0;
+    for (size_t rank = 1; rank < parts->ranks; rank++)
+        if (parts->first[rank + 1] - parts->first[rank] >= parts->first[most + 1] - parts->first[most]) most = rank;
+    return most;
+}
+
+/* Arenas of gradients and rows of the rank that has the most: with even shares the last has as many as any. */
 static rr_status plan_gradients(const rr_settings *settings, rr_task *task, size_t ranks, rr_footprint *sizes,
                                 size_t *rows) {
     rr_gradients_spec spec = {.rows = settings->train.global_batch_size,
-                              .shards = settings->dist.logical_shards,
                               .micro_rows = settings->train.micro_batch_size,
                               .ranks = ranks,
                               .shared = 1};
-    if (spec.shards > 0) {
-        rr_shard_parts parts;
-        RR_TRY(rr_shard_parts_create(spec.shards, ranks, 0, &parts));
+    rr_shard_parts parts = {.first = NULL};
+    size_t rank = ranks - 1;
+    if (settings->dist.logical_shards > 0) {
+        RR_TRY(share_shards(&settings->dist, ranks, &parts));
+        rank = rank_with_most(&parts);
         spec.shared = rr_shard_parts_most(&parts);
-        rr_shard_parts_free(&parts);
+        spec.parts = &parts;
     }
     rr_gradients sums;
-    task->shards = spec.shards;
-    rr_status status = rr_gradients_plan(&spec, task, ranks - 1, &sums);
+    task->shards = settings->dist.logical_shards;
+    rr_status status = rr_gradients_plan(&spec, task, rank, &sums);
     *rows = sums.end - sums.begin;
     sizes->micro_rows = sums.call_rows;
     sizes->gradients = (double)(sums.shared + sums.extra) * sizes->parameters;
     rr_gradients_free(&sums);
+    rr_shard_parts_free(&parts);
     return status;
 }
 

@@ -12,9 +12,9 @@ static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 static size_t first_row_of_shard(size_t rows, size_t shards, size_t shard) { return rows * shard / shards; }
 
-size_t rr_first_row(size_t rows, size_t shards, size_t rank, size_t ranks) {
-    if (shards == 0) return rows * rank / ranks;
-    return first_row_of_shard(rows, shards, rr_first_shard(shards, rank, ranks));
+size_t rr_gradients_first_row(const rr_gradients *gradients, size_t rank) {
+    if (gradients->shards == 0) return gradients->batch * rank / gradients->ranks;
+    return first_row_of_shard(gradients->batch, gradients->shards, gradients->parts.first[rank]);
 }
 
 void rr_gradients_free(rr_gradients *gradients) {
@@ -90,24 +90,25 @@ static rr_status add_node(rr_gradients *gradients, const grouping *g, rr_tree_no
 
 static rr_status plan_shards(const rr_gradients_spec *spec, const rr_task *task, size_t rank, rr_gradients *out) {
     rr_tree_node nodes[RR_TREE_NODES];
-    size_t most = (spec->rows + spec->shards - 1) / spec->shards, micro = spec->micro_rows; /* most: of one shard */
+    size_t most = (spec->rows + out->shards - 1) / out->shards, micro = spec->micro_rows; /* most: of one shard */
     size_t together = task->ops->rows_together != NULL ? task->ops->rows_together(task) : 0;
-    grouping g = {.rows = spec->rows, .shards = spec->shards, .together = together};
+    grouping g = {.rows = spec->rows, .shards = out->shards, .together = together};
     if (micro > 0) g.together = micro < most ? 0 : smaller(together, micro);
     if (micro > 0 && micro < most) g.call_rows = micro;
-    RR_TRY(rr_shard_parts_create(spec->shards, spec->ranks, 0, &out->parts));
     size_t count = rr_shard_parts_nodes(&out->parts, rank, nodes);
     for (size_t i = 0; i < count; i++) RR_TRY(add_node(out, &g, nodes[i], i));
     return RR_OK;
 }
 
 rr_status rr_gradients_plan(const rr_gradients_spec *spec, const rr_task *task, size_t rank, rr_gradients *out) {
-    *out = (rr_gradients){.shards = spec->shards,
-                          .begin = rr_first_row(spec->rows, spec->shards, rank, spec->ranks),
-                          .end = rr_first_row(spec->rows, spec->shards, rank + 1, spec->ranks),
-                          .call_rows = 1,
-                          .shared = spec->shared};
-    if (spec->shards > 0) return plan_shards(spec, task, rank, out);
+    *out = (rr_gradients){.batch = spec->rows, .ranks = spec->ranks, .call_rows = 1, .shared = spec->shared};
+    if (spec->parts != NULL) {
+        RR_TRY(rr_shard_parts_copy(spec->parts, &out->parts));
+        out->shards = spec->parts->shards;
+    }
+    out->begin = rr_gradients_first_row(out, rank);
+    out->end = rr_gradients_first_row(out, rank + 1);
+    if (out->shards > 0) return plan_shards(spec, task, rank, out);
     size_t mine = out->end - out->begin;
     if (mine == 0) return RR_OK;
     return add_group(out, (rr_row_group){.begin = out->begin,

@@ -19,9 +19,10 @@ typedef struct rr_row_group {
 } rr_row_group;
 
 typedef struct rr_gradients {
-    size_t shards; /* 0: plainly */
-    rr_shard_parts parts;
-    size_t begin, end; /* rows of this rank */
+    size_t batch, ranks;  /* rows of the global batch; who share them */
+    size_t shards;        /* 0: plainly */
+    rr_shard_parts parts; /* by shards */
+    size_t begin, end;    /* rows of this rank */
     rr_row_group *groups;
     size_t group_count;
     size_t call_rows;                          /* the most of any group, at least 1 */
@@ -41,21 +42,21 @@ typedef struct rr_gradients {
     rr_hooks hooks;
 } rr_gradients;
 
-/** The first row of a rank; of rank `ranks`: the number of rows. */
-size_t rr_first_row(size_t rows, size_t shards, size_t rank, size_t ranks);
-
 /** What is common to all ranks. */
 typedef struct rr_gradients_spec {
-    size_t rows;       /* of the global batch */
-    size_t shards;     /* 0: plainly */
-    size_t micro_rows; /* train.micro_batch_size, 0: all at once. By shards, each shard is cut from its begin on */
-    size_t ranks;
+    size_t rows;                 /* of the global batch */
+    size_t micro_rows;           /* train.micro_batch_size, 0: all at once. By shards, each is cut from its begin on */
+    size_t ranks;                /* that share them */
+    const rr_shard_parts *parts; /* whose shards are whose, copied; NULL: plainly, rows are shared out evenly */
     size_t shared; /* arenas that the reducer sees, the same on all ranks; 1 plainly (rr_comm_shard_arrays) */
 } rr_gradients_spec;
 
 /** Which rows are that rank's, and how they are grouped. */
 rr_status rr_gradients_plan(const rr_gradients_spec *spec, const rr_task *task, size_t rank, rr_gradients *out);
 void rr_gradients_free(rr_gradients *gradients); /* zeroes are fine */
+
+/** The first row of a rank; of rank `ranks`: the number of rows. */
+size_t rr_gradients_first_row(const rr_gradients *gradients, size_t rank);
 
 /** Floats of the arenas that the reducer sees, for parameters of `total` floats. */
 size_t rr_gradients_floats(const rr_gradients *gradients, size_t total);

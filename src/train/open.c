@@ -45,21 +45,30 @@ static rr_status create_task(rr_run *run, const rr_resume *vocab_from, size_t sy
 }
 
 /* This rank's rows: a contiguous share of the global batch. Some ranks may have fewer than others, or none. */
-static rr_status share_rows(rr_run *run) {
+static rr_status take_rows(rr_run *run, const rr_shard_parts *parts) {
     const rr_settings *settings = &run->settings;
     run->steps_per_epoch = run->task->ops->steps_per_epoch(run->task);
     run->total_steps = rr_settings_total_steps(settings, run->steps_per_epoch);
     run->task->shards = settings->dist.logical_shards;
     rr_gradients_spec spec = {.rows = settings->train.global_batch_size,
-                              .shards = settings->dist.logical_shards,
                               .micro_rows = settings->train.micro_batch_size,
                               .ranks = rr_comm_size(run->comm),
+                              .parts = parts,
                               .shared = 1};
-    if (spec.shards > 0) RR_TRY(rr_comm_shard_arrays(run->comm, spec.shards, &spec.shared));
+    if (parts != NULL) RR_TRY(rr_comm_shard_arrays(run->comm, parts, &spec.shared));
     RR_TRY(rr_gradients_plan(&spec, run->task, rr_comm_rank(run->comm), &run->sums));
     run->begin = run->sums.begin;
     run->end = run->sums.end;
     return RR_OK;
+}
+
+static rr_status share_rows(rr_run *run) {
+    if (run->settings.dist.logical_shards == 0) return rr_comm_agree(run->comm, take_rows(run, NULL));
+    rr_shard_parts parts = {.first = NULL};
+    rr_status status = rr_run_share_shards(run, &parts);
+    if (status == RR_OK) status = rr_comm_agree(run->comm, take_rows(run, &parts));
+    rr_shard_parts_free(&parts);
+    return status;
 }
 
 static rr_status reserve_optimiser(rr_run *run) {
@@ -113,10 +122,9 @@ static rr_status list_rows(rr_run *run, size_t *first) {
 
 static rr_status open_row_sums(rr_run *run, size_t first) {
     const rr_params *params = &run->task->params;
-    size_t ranks = rr_comm_size(run->comm), shards = run->settings.dist.logical_shards, rows = 0;
+    size_t ranks = rr_comm_size(run->comm), shards = run->sums.shards, rows = 0;
     for (size_t rank = 0; rank < ranks; rank++) {
-        size_t all = run->settings.train.global_batch_size, begin = rr_first_row(all, shards, rank, ranks);
-        size_t mine = rr_first_row(all, shards, rank + 1, ranks) - begin;
+        size_t mine = rr_gradients_first_row(&run->sums, rank + 1) - rr_gradients_first_row(&run->sums, rank);
         if (mine > rows) rows = mine;
     }
     for (size_t i = first; i < params->count && ranks > 1; i++) {
@@ -186,7 +194,7 @@ static rr_status open_outputs(rr_run *run) {
 static rr_status prepare(rr_run *run) {
     RR_TRY(rr_comm_agree(run->comm, rr_run_check_vectors(run)));
     if (run->settings.model.freeze_vectors) rr_param_freeze(&run->task->params, run->task->embedding->weight);
-    RR_TRY(rr_comm_agree(run->comm, share_rows(run)));
+    RR_TRY(share_rows(run));
     run->progress.schedule.steps_per_epoch = run->steps_per_epoch;
     run->progress.schedule.total_steps = run->total_steps;
     rr_params *params = &run->task->params;
@@ -256,6 +264,7 @@ static rr_status close_run(rr_run *run) {
     for (size_t i = 0; i < run->row_sum_count; i++) rr_sum_rows_free(run->row_sums[i]);
     rr_control_free(run->control);
     rr_gradients_free(&run->sums);
+    free(run->gflops);
     if (run->task != NULL) run->task->ops->free(run->task);
     rr_team_free(run->team);
     rr_arena_release(&run->values);

@@ -60,10 +60,12 @@ rr_status rr_run_banner(rr_run *run, const rr_resume *from) {
                          rr_reducer_buckets(run->reducer) == 1 ? "" : "s", rr_shared_line(run->gradients),
                          run->row_sum_count > 0 ? "; those of embeddings go as rows" : "",
                          rr_reducer_sharded(run->reducer) ? "; the optimiser is sharded" : "");
-        if (run->settings.dist.logical_shards > 0)
+        if (run->settings.dist.logical_shards > 0) {
             rr_buffer_printf(&text,
-                             "\nadded in the order of %zu shards: the weights do not depend on ranks and threads",
+                             "\nadded in the order of %zu shards: the weights do not depend on ranks and threads\n",
                              run->settings.dist.logical_shards);
+            rr_run_describe_shares(run, &text);
+        }
         rr_log_message(run->log, "%s", rr_buffer_text(&text));
         if (rr_math_notice() != NULL) rr_log_warning(run->log, "%s", rr_math_notice());
         status = rr_config_dump(run->config, &config);

@@ -32,6 +32,7 @@ typedef struct rr_run {
     rr_task *task;
     size_t begin, end; /* rows of the global batch that are this rank's */
     rr_gradients sums; /* how their gradients are added */
+    double *gflops;    /* [ranks] measured for dist.shards_per_rank auto, by which shards were shared out; else NULL */
     uint64_t steps_per_epoch, total_steps;
 
     rr_shared *gradients; /* where the ranks of a node can sum them in place */
@@ -77,6 +78,11 @@ rr_status rr_run_open_synthetic(const rr_train_options *options, rr_comm *comm, 
  * @return status, or if that is RR_OK what became of the last checkpoint
  */
 rr_status rr_run_end(rr_run *run, rr_status status);
+
+/* shares.c */
+/** Collective: whose shards are whose, by dist.shards_per_rank. *out: zeroes before, to be freed in any case. */
+rr_status rr_run_share_shards(rr_run *run, rr_shard_parts *out);
+void rr_run_describe_shares(const rr_run *run, rr_buffer *out); /* for the banner */
 
 /* vectors.c: model.vectors and freeze_vectors make sense for this task. */
 rr_status rr_run_check_vectors(const rr_run *run);

@@ -12,8 +12,7 @@
 
 /* The carried state of all rows meets on rank 0. */
 static rr_status gather_carry(rr_run *run) {
-    size_t width = run->task->ops->carry_size(run->task), rows = run->settings.train.global_batch_size;
-    size_t size = rr_comm_size(run->comm);
+    size_t width = run->task->ops->carry_size(run->task), size = rr_comm_size(run->comm);
     if (width == 0) return RR_OK;
     rr_status status = RR_OK;
     float *mine = malloc(((run->end - run->begin) * width + 1) * sizeof *mine);
@@ -25,8 +24,7 @@ static rr_status gather_carry(rr_run *run) {
     for (size_t row = run->begin; row < run->end; row++)
         run->task->ops->carry_read(run->task, row, mine + (row - run->begin) * width);
     for (size_t i = 0; i < size; i++)
-        counts[i] =
-            (rr_first_row(rows, run->sums.shards, i + 1, size) - rr_first_row(rows, run->sums.shards, i, size)) * width;
+        counts[i] = (rr_gradients_first_row(&run->sums, i + 1) - rr_gradients_first_row(&run->sums, i)) * width;
     status = rr_comm_gather_floats(run->comm, mine, counts, run->carry);
 free_all:
     free(mine);

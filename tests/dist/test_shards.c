@@ -76,18 +76,37 @@ static void check_sum(const rr_shard_parts *parts, int allreduce, bool sharded, 
     rr_reducer_free(reducer);
 }
 
-static const size_t shard_counts[] = {1, 2, 3, 4, 5, 7, 8, 16, MOST};
+/* How shards are shared out: evenly; all to the last rank; some here and some there, alike on all ranks. */
+typedef enum sharing { EVEN, ONE_HAS_ALL, UNEVEN } sharing;
+
+static const struct {
+    size_t shards;
+    sharing how;
+} cases[] = {{1, EVEN},  {2, EVEN},    {3, EVEN},        {4, EVEN},   {5, EVEN},    {7, EVEN},     {8, EVEN},
+             {16, EVEN}, {MOST, EVEN}, {8, ONE_HAS_ALL}, {5, UNEVEN}, {16, UNEVEN}, {MOST, UNEVEN}};
+enum { CASES = sizeof cases / sizeof *cases };
+
+static void share_out(size_t c, size_t stride, rr_shard_parts *parts) {
+    size_t *counts = calloc(ranks, sizeof *counts), shards = cases[c].shards;
+    uint64_t random = shards;
+    if (cases[c].how == ONE_HAS_ALL) counts[ranks - 1] = shards;
+    for (size_t s = 0; s < shards && cases[c].how == UNEVEN; s++) counts[next_random(&random) % (ranks + 1) % ranks]++;
+    expect(cases[c].how == EVEN ? rr_shard_parts_create(shards, ranks, stride, parts) == RR_OK
+                                : rr_shard_parts_of_counts(counts, ranks, stride, parts) == RR_OK);
+    expect(parts->shards == shards && parts->first[ranks] == shards);
+    free(counts);
+}
 
 static void gradients_are_summed_in_the_order_of_the_tree(void **state) {
     (void)state;
     const size_t stride = COUNT + 63;
     int algorithms = rr_comm_nodes_are_runs(comm) ? 3 : 2; /* auto, tree and, where it can, shared */
-    for (size_t s = 0; s < sizeof shard_counts / sizeof *shard_counts; s++) {
+    for (size_t c = 0; c < CASES; c++) {
         size_t arrays = 0;
         rr_shared *shared = NULL;
         rr_shard_parts parts;
-        expect(rr_comm_shard_arrays(comm, shard_counts[s], &arrays) == RR_OK);
-        expect(rr_shard_parts_create(shard_counts[s], ranks, stride, &parts) == RR_OK);
+        share_out(c, stride, &parts);
+        expect(rr_comm_shard_arrays(comm, &parts, &arrays) == RR_OK);
         expect(rr_comm_shared_floats(comm, arrays * stride, &shared) == RR_OK);
         float *plain = malloc(arrays * stride * sizeof *plain);
         for (int a = 0; a < algorithms; a++)
@@ -96,7 +115,7 @@ static void gradients_are_summed_in_the_order_of_the_tree(void **state) {
                           a == 0   ? 0
                           : a == 1 ? 4
                                    : 3,
-                          sharded != 0, s % 2 == 0 ? 0.004 : 1, rr_shared_mine(shared), arrays);
+                          sharded != 0, c % 2 == 0 ? 0.004 : 1, rr_shared_mine(shared), arrays);
         check_sum(&parts, 0, false, 0.01, plain, arrays); /* `auto` finds memory that is not shared */
         free(plain);
         rr_shared_free(shared);
@@ -138,13 +157,13 @@ static void write_rows(const rr_shard_parts *parts, float *grads, rr_row_list **
 static void rows_are_summed_in_the_order_of_the_tree(void **state) {
     (void)state;
     const size_t stride = HEIGHT * WIDTH + 5;
-    for (size_t s = 0; s < sizeof shard_counts / sizeof *shard_counts; s++) {
-        size_t shards = shard_counts[s], arrays = 0;
+    for (size_t c = 0; c < CASES; c++) {
+        size_t shards = cases[c].shards, arrays = 0;
         rr_shard_parts parts;
         rr_row_list *rows[RR_TREE_NODES] = {NULL};
         rr_sum_rows *sum = NULL;
-        expect(rr_comm_shard_arrays(comm, shards, &arrays) == RR_OK);
-        expect(rr_shard_parts_create(shards, ranks, stride, &parts) == RR_OK);
+        share_out(c, stride, &parts);
+        expect(rr_comm_shard_arrays(comm, &parts, &arrays) == RR_OK);
         float *grads = calloc(arrays * stride, sizeof *grads);
         for (size_t k = 0; k < arrays; k++) expect(rr_row_list_create(HEIGHT, &rows[k]) == RR_OK);
         expect(rr_sum_rows_create_by_shards(comm, &parts, grads, rows, arrays, WIDTH, arrays * HEIGHT, 3, &sum) ==

@@ -8,6 +8,7 @@ some instruction set, what stands below was made with it.
 import hashlib
 import itertools
 import os
+import re
 import unittest
 
 from harness import Case, read_checkpoint, run, state_hash
@@ -107,19 +108,31 @@ WAYS = ({}, {"dist__bucket_mb": 100}, {"dist__shard_optimizer": "true"}, {"dist_
         {"dist__shard_optimizer": "true", "dist__allreduce": "tree", "dist__bucket_mb": 0.002})
 
 
+# Shards of ranks that differ: how the run of one ends is in the tree nowhere near where even ones do.
+UNEVEN = {2: "[5, 3]", 3: "[1, 6, 1]", 4: "[3, 2, 0, 3]", 5: "[2, 1, 0, 4, 1]", 8: "[0, 2, 1, 1, 0, 2, 1, 1]"}
+
+
+def uneven(ranks, way):
+    return {**way, "dist__shards_per_rank": UNEVEN[ranks]}
+
+
 def every_run():
     for ranks, threads, level, way in itertools.product((1, 2, 3, 4, 5, 8), (1, 2), ("portable", "avx2", "avx512"), WAYS):
         for nodes in NODES.get(ranks, (None,)):
-            yield ranks, nodes, threads, level, way
+            for shares in (way, uneven(ranks, way)) if ranks > 1 else (way,):
+                yield ranks, nodes, threads, level, shares
 
 
-STRIDE = 11  # of all runs, which are too many: no factor of any option's count, so each case meets all pairs of options
+STRIDE = 23  # of all runs, which are too many: no factor of any option's count, so each case meets all pairs of options
 
 # One after the other, so that each case meets other pairs of them.
 SOME_RUNS = ((1, None, 1, "avx512", WAYS[1]), (2, None, 2, "avx2", WAYS[2]), (3, "0,0,1", 1, "avx512", WAYS[0]),
              (4, None, 1, "avx2", WAYS[3]), (5, None, 1, "avx512", WAYS[4]), (2, None, 1, "portable", WAYS[0]),
              (3, None, 2, "avx512", WAYS[3]), (8, None, 1, "avx512", WAYS[2]), (1, None, 2, "avx2", WAYS[0]),
              (4, "0,0,1,1", 1, "avx512", WAYS[2]), (3, "0,1,0", 1, "avx2", WAYS[1]))
+SOME_UNEVEN_RUNS = ((2, None, 1, "avx512", uneven(2, WAYS[0])), (3, "0,0,1", 1, "avx2", uneven(3, WAYS[2])),
+                    (5, "0,1,1,1,2", 1, "avx512", uneven(5, WAYS[0])), (4, "0,0,1,1", 1, "avx512", uneven(4, WAYS[4])),
+                    (3, "0,1,0", 2, "avx512", uneven(3, WAYS[1])))
 
 
 class Elastic(Case):
@@ -142,10 +155,10 @@ class Elastic(Case):
         for level in ("avx2", "avx512"):
             if not has(level):
                 print(f"this processor has no {level}: the committed hashes, made with it, stand in", flush=True)
-        turn = itertools.cycle(SOME_RUNS)
+        turn, uneven_turn = itertools.cycle(SOME_RUNS), itertools.cycle(SOME_UNEVEN_RUNS)
         for first, case in enumerate(CASES):
             expected, whole = self.choose(case), set()
-            runs = itertools.islice(every_run(), first, None, STRIDE) if ALL else itertools.islice(turn, 3)
+            runs = itertools.islice(every_run(), first, None, STRIDE) if ALL else [*itertools.islice(turn, 3), next(uneven_turn)]
             for number, (ranks, nodes, threads, level, way) in enumerate(runs):
                 with self.subTest(case, ranks=ranks, nodes=nodes, threads=threads, level=level, way=way):
                     self.spread(f"{case}-{number}", ranks, nodes, threads, level, way)
@@ -176,8 +189,8 @@ class Elastic(Case):
     def test_a_run_goes_on_with_other_ranks_as_if_nothing_had_happened(self):
         for case in ("lm-char", "tag") if not ALL else CASES:
             expected = self.choose(case)
-            for ranks, steps in ((4, 4), (3, 9), (1, 15), (8, 20)):
-                result = self.train(case, ranks, train__max_steps=steps)
+            for ranks, steps, shares in ((4, 4, UNEVEN[4]), (3, 9, "even"), (1, 12, "even"), (3, 15, UNEVEN[3]), (8, 20, "even")):
+                result = self.train(case, ranks, train__max_steps=steps, dist__shards_per_rank=shares)
                 self.assertNotIn("may differ", result.stdout)
             self.assertIn("resumed from", result.stdout)
             self.assertEqual(self.hash(case), expected)
@@ -209,6 +222,36 @@ class Elastic(Case):
         result = run(["check", self.config, "--set", "dist.logical_shards=14"])
         self.assertEqual(result.returncode, 2)
         self.assertIn("dist.logical_shards=14: must be at most train.global_batch_size (13)", result.stderr)
+
+    def test_a_slow_rank_gets_fewer_shards_and_the_weights_stay(self):
+        for case, ranks, slow in (("lm-char", 2, 1), ("tag", 3, 0)):
+            expected = self.choose(case)
+            result = self.train(case, ranks, env={"RINGRNN_FAULT": f"slow:{slow}:0"}, dist__shards_per_rank="auto",
+                                train__max_steps=9)
+            (line,) = re.findall(r"shards by the speed of ranks: .*", result.stdout)
+            shares = {}
+            for count, first, last, speed in re.findall(r"(\d+) on (?:rank|each of ranks) (\d+)(?:-(\d+))? \(([\d.]+)", line):
+                self.assertGreater(float(speed), 0)
+                shares.update(dict.fromkeys(range(int(first), int(last or first) + 1), int(count)))
+            self.assertEqual(sorted(shares), [*range(ranks)], line)
+            self.assertEqual(sum(shares.values()), 8, line)
+            self.assertTrue(all(shares[slow] < count for rank, count in shares.items() if rank != slow), line)
+            self.train(case, ranks, dist__shards_per_rank="auto", train__max_steps=14)  # as fast as it happens to be
+            result = self.train(case, ranks)
+            self.assertNotIn("speed", result.stdout)
+            self.assertEqual(self.hash(case), expected)
+
+    def test_shares_that_cannot_be_are_refused(self):
+        self.choose("lm-char")
+        for shares, shards, message in (("auto", 0, "must be even without dist.logical_shards"),
+                                        ("[4, 4]", 0, "must be even without dist.logical_shards"),
+                                        ("[4, 3]", 8, "the counts must add up to dist.logical_shards (8); they give 7"),
+                                        ("quick", 8, "must be even, auto or a list of whole numbers")):
+            result = run(["check", self.config, *self.settings(dist__shards_per_rank=shares, dist__logical_shards=shards)])
+            self.assertEqual(result.returncode, 2)
+            self.assertIn(f"--set dist.shards_per_rank={shares}: {message}", result.stderr)
+        result = self.train("r", 2, expect=2, dist__shards_per_rank="[4, 3, 1]")
+        self.assertIn("must be even, auto or as many counts as there are ranks (2), got 3", result.stderr)
 
     def test_the_hash_is_that_of_names_and_values_in_the_order_of_names(self):
         self.choose("lm-char")
