@@ -113,15 +113,23 @@ static size_t chain_rows(size_t rows) {
 
 void rr_strips_multiply(size_t rows, size_t N, size_t K, const float *dy_strips, const float *x_strips, size_t first,
                         size_t end, bool accumulate, float *dw, size_t lddw) {
+    rr_strips_multiply_piece((rr_strip_piece){0, rows}, rows, N, K, dy_strips, x_strips, first, end, accumulate, dw,
+                             lddw);
+}
+
+void rr_strips_multiply_piece(rr_strip_piece piece, size_t rows, size_t N, size_t K, const float *dy_strips,
+                              const float *x_strips, size_t first, size_t end, bool accumulate, float *dw,
+                              size_t lddw) {
     const rr_kernels *kernels = rr_kernels_used();
-    size_t panel = kernels->panel, last = smaller(end, N), block = chain_rows(rows);
-    for (size_t row = 0; row < rows; row += block)
+    size_t panel = kernels->panel, last = smaller(end, N), block = chain_rows(piece.end - piece.begin);
+    for (size_t row = piece.begin; row < piece.end; row += block)
         for (size_t k0 = 0; k0 < K; k0 += STRIP_COLUMNS)
             for (size_t n = first; n < last; n += panel)
                 for (size_t k = k0; k < smaller(k0 + STRIP_COLUMNS, K); k += panel)
-                    kernels->strip_product(smaller(rows - row, block), smaller(panel, last - n), smaller(panel, K - k),
-                                           dy_strips + n * rows + row * panel, x_strips + k * rows + row * panel,
-                                           accumulate || row > 0, dw + n * lddw + k, lddw);
+                    kernels->strip_product(smaller(piece.end - row, block), smaller(panel, last - n),
+                                           smaller(panel, K - k), dy_strips + n * rows + row * panel,
+                                           x_strips + k * rows + row * panel, accumulate || row > piece.begin,
+                                           dw + n * lddw + k, lddw);
 }
 
 size_t rr_strips_scratch(size_t depth) { return depth * rr_panel_columns() * rr_panel_columns(); }

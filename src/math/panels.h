@@ -95,4 +95,8 @@ void rr_strips_multiply_shards(size_t rows, size_t N, size_t K, const float *dy_
 void rr_strips_multiply(size_t rows, size_t N, size_t K, const float *dy_strips, const float *x_strips, size_t first,
                         size_t end, bool accumulate, float *dw, size_t lddw);
 
+/** The same of some of the rows of the strips: what it would make of these alone. */
+void rr_strips_multiply_piece(rr_strip_piece piece, size_t rows, size_t N, size_t K, const float *dy_strips,
+                              const float *x_strips, size_t first, size_t end, bool accumulate, float *dw, size_t lddw);
+
 #endif

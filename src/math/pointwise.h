@@ -44,7 +44,8 @@ void rr_lstm_forward(size_t rows, size_t H, size_t first, size_t end, float *gat
 
 /**
  * The mirror. dh [rows, H]: gradient of h (all that reaches it); dc [rows, H]: gradient of c from the step after, on
- * entry; gradient of c_prev on return. gates hold activations; dgates [rows, 4H] gets gradients of the pre-activations.
+ * entry; gradient of c_prev on return. gates hold activations; dgates [rows, 4H] gets gradients of the pre-activations,
+ * and may be gates. So may those of the other cells.
  */
 void rr_lstm_backward(size_t rows, size_t H, size_t first, size_t end, const float *gates, const float *c_prev,
                       const float *tanh_c, const float *dh, float *dc, float *dgates);

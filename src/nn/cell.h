@@ -21,8 +21,8 @@ typedef struct rr_cell_step {
     /* backward */
     const float *dh;   /* [rows, H]: all that reaches h */
     float *dc;         /* [rows, H]: of c on entry, of c_prev on return */
-    float *dgates;     /* [rows, gates * H] */
-    float *drecurrent; /* [rows, gates * H] where separate_recurrent; else the same as dgates */
+    float *dgates;     /* [rows, gates * H]; may be gates, */
+    float *drecurrent; /* [rows, gates * H] where separate_recurrent; may be recurrent; else the same as dgates */
     float *dh_prev;    /* [rows, H]: direct part, where direct_dh_prev; the recurrent product is added to it */
 } rr_cell_step;
 

@@ -68,8 +68,7 @@ rr_status rr_rnn_declare(rr_rnn *rnn, rr_params *params, const char *prefix) {
 void rr_rnn_plan(rr_rnn *rnn, rr_arena *arena, size_t max_total, size_t max_steps, size_t max_rows, bool training) {
     const rr_cell_ops *cell = rnn->spec.cell;
     size_t H = rnn->spec.hidden_size, GH = cell->gates * H, out = rnn->directions * H;
-    size_t chunk = rr_rnn_chunk_capacity(max_total, max_rows), widest = H;
-    if (rnn->max_shards > 0) chunk = max_total;
+    size_t group = rnn->max_shards > 0 ? max_total : rr_rnn_group_capacity(max_total, max_rows), widest = H;
     (void)max_steps;
     rnn->training = training;
     rnn->packed_version = UINT64_MAX;
@@ -96,11 +95,11 @@ void rr_rnn_plan(rr_rnn *rnn, rr_arena *arena, size_t max_total, size_t max_step
     }
     rnn->c_step = cell->states > 1 ? rr_arena_floats(arena, max_rows * H) : NULL;
     if (!training) return;
-    rnn->dgates = rr_arena_floats(arena, chunk * GH);
-    rnn->drecurrent = cell->separate_recurrent ? rr_arena_floats(arena, chunk * GH) : NULL;
-    rnn->dgates_strips = rr_arena_floats(arena, rr_strips_floats(chunk, GH));
-    rnn->x_strips = rr_arena_floats(arena, rr_strips_floats(chunk, widest));
-    rnn->h_strips = rr_arena_floats(arena, rr_strips_floats(chunk, H));
+    size_t strip = group * rr_panel_columns(), gates = rr_strips_floats(group, GH);
+    rnn->block_floats = strip > RR_RNN_BLOCK_FLOATS ? strip : RR_RNN_BLOCK_FLOATS;
+    if (rnn->block_floats > gates) rnn->block_floats = gates;
+    rnn->block_strips = rr_arena_floats(arena, rr_team_size(rnn->spec.team) * rnn->block_floats);
+    rnn->values_strips = rr_arena_floats(arena, rr_strips_floats(group, widest));
     if (rnn->max_shards > 0) {
         size_t depth = rr_tree_depth(rnn->max_shards);
         rnn->tile_floats = rr_strips_scratch(depth);

@@ -63,7 +63,8 @@ const float *rr_rnn_forward(rr_rnn *rnn, const rr_params *params, const rr_seque
                             const float *state, float *state_out, const rr_dropout *dropout, const rr_hooks *hooks);
 
 /**
- * Backward of the last forward. Adds to params->grads; calls hooks ready after each layer, tick between time steps.
+ * Backward of the last forward, once. Adds to params->grads; calls hooks ready as weights are finished, tick between
+ * time steps.
  *
  * @param[in,out] dy     [total, directions * H]: gradient of the output; overwritten
  * @param[in] dstate_out gradient of state_out, same shape, or NULL
@@ -72,6 +73,14 @@ const float *rr_rnn_forward(rr_rnn *rnn, const rr_params *params, const rr_seque
  */
 void rr_rnn_backward(rr_rnn *rnn, const rr_params *params, const rr_sequence *sequence, const float *x, float *dy,
                      const float *dstate_out, float *dx, float *dstate, const rr_hooks *hooks);
+
+/**
+ * The same in two: dx is complete after the first, and the recurrent weights of the lowest layer (of its last
+ * direction) have their gradient after the second. What becomes of dx may so travel while they are computed.
+ */
+void rr_rnn_backward_input(rr_rnn *rnn, const rr_params *params, const rr_sequence *sequence, const float *x, float *dy,
+                           const float *dstate_out, float *dx, float *dstate, const rr_hooks *hooks);
+void rr_rnn_backward_rest(rr_rnn *rnn, const rr_params *params, const rr_sequence *sequence, const rr_hooks *hooks);
 
 /** Multiply-adds of the matrices for one token, forward. */
 double rr_rnn_macs_per_token(const rr_rnn_spec *spec);

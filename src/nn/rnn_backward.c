@@ -1,8 +1,12 @@
 /*
- * Back-propagation through time, in chunks of time steps: one recurrent product a step, then the gradients of the input
- * and of the weights from the whole chunk while its gates' gradients are in cache. Those of the weights come last, and
- * in the last chunk each piece of them is said to be ready as soon as it is: its sum over ranks then hides behind the
- * rest.
+ * Back-propagation through time, in chunks of time steps: one recurrent product a step, then the gradient of the input
+ * from the chunk. The gradients of the weights are made of several chunks together, up to a thousand rows, as each
+ * piece of a weight then goes through memory once. In the last group each piece is said to be ready as soon as it is:
+ * its sum over ranks then hides behind the rest.
+ *
+ * What comes when at the end of a layer: input weights, gradient of the input, recurrent weights. The products of the
+ * input weights keep the link busy while that gradient is computed, on which the layers below wait; those of the
+ * recurrent weights, in the lowest layer, hide the embedding, whose gradient is many bytes and no products.
  */
 #include <string.h>
 
@@ -27,9 +31,17 @@ typedef struct direction {
     float *dx;                    /* [total, input_size] or NULL */
     bool add_to_dx;               /* the other direction was there before */
     float *dh_start, *dc_start;   /* [rows, H] or NULL */
-    bool adds_ih, adds_hh;        /* to the gradients of the weights, already in the first chunk */
-    const rr_shard_rows *shards;  /* by which they are added, from what all chunks leave; NULL: chunk by chunk */
+    bool adds_ih, adds_hh;        /* to the gradients of the weights, already in the first group */
+    bool leaves_rest;             /* the recurrent weights wait for rr_rnn_backward_rest */
+    const rr_shard_rows *shards;  /* by which they are added; NULL: chunk by chunk */
 } direction;
+
+/* Chunks from which the gradients of the weights are made together: packed rows [first, first + rows). */
+typedef struct group {
+    size_t first, rows, count;
+    rr_strip_piece chunks[RR_RNN_GROUP_ROWS / RR_RNN_CHUNK_ROWS + 1]; /* in the order in which they are added */
+    bool is_last;                                                     /* what one thread finishes is final */
+} group;
 
 /* One thread's part of it. */
 typedef struct worker {
@@ -37,14 +49,12 @@ typedef struct worker {
     const rr_hooks *hooks; /* of thread 0 */
     size_t thread, threads;
     rr_rnn_units units;
-    bool chunks_before;    /* this is not the first, */
-    bool last_chunk;       /* and this the last: what one thread finishes is final */
     size_t running;        /* rows for which dh holds what came back through the step after */
     float *dh, *dh_before; /* [rows, H]; they change places after each step */
 } worker;
 
-/* Gradients of the gates of step t, which are kept from packed row `chunk` on, and from them dh of the step before. */
-static void time_step(worker *p, size_t t, size_t chunk) {
+/* Gradients of the gates of step t, in the place of the gates, and from them dh of the step before. */
+static void time_step(worker *p, size_t t) {
     const direction *d = p->d;
     const rr_rnn *rnn = d->rnn;
     const rr_cell_ops *cell = rnn->spec.cell;
@@ -58,26 +68,26 @@ static void time_step(worker *p, size_t t, size_t chunk) {
     for (size_t row = 0; row < rows; row++)
         rr_axpy(units->end - units->first, 1.0f, d->dy + (at + row) * d->ldh + units->first,
                 p->dh + row * H + units->first);
-    float *dgates = rnn->dgates + (at - chunk) * GH;
-    float *drecurrent = cell->separate_recurrent ? rnn->drecurrent + (at - chunk) * GH : dgates;
+    float *gates = d->pass->gates + at * GH;
+    float *recurrent = d->pass->recurrent_part != NULL ? d->pass->recurrent_part + at * GH : gates;
     rr_cell_step step = {.rows = rows,
                          .H = H,
                          .first = units->first,
                          .end = units->end,
-                         .gates = d->pass->gates + at * GH,
-                         .recurrent = d->pass->recurrent_part != NULL ? d->pass->recurrent_part + at * GH : NULL,
+                         .gates = gates,
+                         .recurrent = recurrent,
                          .h_prev = d->pass->h_prev + at * H,
                          .c_prev = d->pass->c_prev != NULL ? d->pass->c_prev + at * H : NULL,
                          .extra = d->pass->extra + at * cell->extra * H,
                          .dh = p->dh,
                          .dc = rnn->dc,
-                         .dgates = dgates,
-                         .drecurrent = drecurrent,
+                         .dgates = gates,
+                         .drecurrent = recurrent,
                          .dh_prev = p->dh_before};
     cell->backward(&step);
     rr_team_barrier(rnn->spec.team); /* the product needs the gradients of all units */
     rr_profile_enter(RR_PHASE_RECURRENT_BACKWARD);
-    rr_panels_multiply(&d->pass->recurrent_back, units->panels.first, units->panels.end, rows, drecurrent, GH,
+    rr_panels_multiply(&d->pass->recurrent_back, units->panels.first, units->panels.end, rows, recurrent, GH,
                        cell->direct_dh_prev ? p->dh_before : NULL, H, p->dh_before, H);
     rr_profile_enter(outer);
     float *swap = p->dh;
@@ -91,145 +101,184 @@ static void time_step(worker *p, size_t t, size_t chunk) {
     if (d->dc_start != NULL) rr_rnn_copy(units, next, rows, rnn->dc, H, d->dc_start, H);
 }
 
-/* This thread's rows, those of its strips, of dw [GH, width] += dgates^T values. */
-static void weight_gradient(const worker *p, rr_share strips, size_t rows, size_t width, const float *values_strips,
-                            bool adds, size_t weight) {
-    float *dw = rr_param_grad(p->d->params, weight);
-    const rr_rnn *rnn = p->d->rnn;
+/* The gradient of the input from a chunk. */
+static void input_gradient(const worker *p, const rr_rnn_chunk *chunk) {
+    const direction *d = p->d;
+    size_t GH = d->rnn->spec.cell->gates * d->rnn->spec.hidden_size;
+    if (d->dx == NULL) return;
+    float *dx = d->dx + chunk->first * d->input_size;
+    rr_phase outer = rr_profile_enter(RR_PHASE_INPUT_GEMM);
+    rr_rnn_multiply(&d->pass->input_back, rr_share_of(rr_panels_count(&d->pass->input_back), p->thread, p->threads),
+                    chunk->rows, d->pass->gates + chunk->first * GH, GH, d->add_to_dx ? dx : NULL, d->input_size, dx,
+                    d->input_size, p->hooks);
+    rr_profile_enter(outer);
+}
+
+static rr_rnn_chunk next_chunk(const direction *d, size_t done) {
+    return d->reverse ? rr_rnn_chunk_forward(d->sequence, done)
+                      : rr_rnn_chunk_backward(d->sequence, d->sequence->steps - done);
+}
+
+/* Adds the next chunk to a group. */
+static void extend(const direction *d, group *g, const rr_rnn_chunk *chunk) {
+    g->first = g->rows == 0 || chunk->first < g->first ? chunk->first : g->first;
+    g->rows += chunk->rows;
+    if (d->shards == NULL) g->chunks[g->count++] = (rr_strip_piece){chunk->first, chunk->first + chunk->rows};
+}
+
+/* Whether a group is complete when `rows` of all are done: groups are of about the same size. */
+static bool is_complete(const direction *d, size_t number, size_t rows) {
+    size_t total = d->sequence->total, groups = (total + RR_RNN_GROUP_ROWS - 1) / RR_RNN_GROUP_ROWS;
+    return d->shards == NULL ? rows * groups >= total * (number + 1) : rows == total;
+}
+
+/* One of the two weights of a direction: dw [GH, width] += dgates^T values. */
+typedef struct factors {
+    size_t weight, bias, width;
+    const float *values; /* [total, width] */
+    const float *dgates; /* [total, GH] */
+    bool adds;           /* to what is in dw already */
+} factors;
+
+static factors factors_ih(const direction *d, bool groups_before) {
+    return (factors){.weight = d->pass->weight_ih,
+                     .bias = d->pass->bias_ih,
+                     .width = d->input_size,
+                     .values = d->x,
+                     .dgates = d->pass->gates,
+                     .adds = groups_before || d->adds_ih};
+}
+
+static factors factors_hh(const direction *d, bool groups_before) {
+    return (factors){.weight = d->pass->weight_hh,
+                     .bias = d->pass->bias_hh,
+                     .width = d->rnn->spec.hidden_size,
+                     .values = d->pass->h_prev,
+                     .dgates = d->pass->recurrent_part != NULL ? d->pass->recurrent_part : d->pass->gates,
+                     .adds = groups_before || d->adds_hh};
+}
+
+/* Strips [first, end) of what a group's rows have of x [total, columns], by shards in their order. */
+static void pack(const direction *d, const group *g, size_t columns, size_t first, size_t end, const float *x,
+                 size_t ldx, float *strips) {
+    rr_phase outer = rr_profile_enter(RR_PHASE_PACK);
+    if (d->shards != NULL)
+        rr_strips_pack_rows(d->shards->order, g->rows, columns, first, end, x, ldx, strips);
+    else
+        rr_strips_pack(g->rows, columns, first, end, x + g->first * ldx, ldx, strips);
+    rr_profile_enter(outer);
+}
+
+/* Rows [first, first + count) of dw, and of the bias. Chunk by chunk, or by shards the pieces that they have of it. */
+static void gradient_of_rows(const worker *p, const group *g, const factors *f, size_t first, size_t count) {
+    const direction *d = p->d;
+    const rr_rnn *rnn = d->rnn;
+    size_t GH = rnn->spec.cell->gates * rnn->spec.hidden_size;
+    float *strips = rnn->block_strips + p->thread * rnn->block_floats;
+    float *dw = rr_param_grad(d->params, f->weight) + first * f->width;
+    float *bias = f->bias != (size_t)-1 ? rr_param_grad(d->params, f->bias) + first : NULL;
+    const float *dgates = f->dgates + first;
+    pack(d, g, count, 0, SIZE_MAX, dgates, GH, strips);
+    if (d->shards != NULL) {
+        rr_strips_multiply_shards(g->rows, count, f->width, strips, rnn->values_strips, 0, count, &d->shards->strips,
+                                  rnn->shard_tiles + p->thread * rnn->tile_floats, dw, f->width);
+        if (bias != NULL)
+            rr_shard_rows_bias(d->shards, count, dgates, GH, rnn->shard_bias + d->shards->strips.depth * first, bias);
+        return;
+    }
+    for (size_t i = 0; i < g->count; i++) {
+        rr_strip_piece chunk = {g->chunks[i].begin - g->first, g->chunks[i].end - g->first};
+        rr_strips_multiply_piece(chunk, g->rows, count, f->width, strips, rnn->values_strips, 0, count,
+                                 f->adds || i > 0, dw, f->width);
+        if (bias != NULL) rr_bias_backward(chunk.end - chunk.begin, count, dgates + g->chunks[i].begin * GH, GH, bias);
+    }
+}
+
+/* What a group adds to one of the weights: this thread's rows of it, some at a time. In the last group they are final.
+ */
+static void weight_gradient(const worker *p, const group *g, const factors *f) {
+    const direction *d = p->d;
+    const rr_rnn *rnn = d->rnn;
     size_t GH = rnn->spec.cell->gates * rnn->spec.hidden_size, panel = rr_panel_columns();
-    size_t block = RR_RNN_TICK_MACS / (rows * width * panel + 1) + 1;
+    rr_share strips = rr_share_of(rr_strips_count(GH), p->thread, p->threads);
+    rr_share values = rr_share_of(rr_strips_count(f->width), p->thread, p->threads);
+    size_t block = RR_RNN_TICK_MACS / (g->rows * f->width * panel + 1) + 1;
+    while (block > 1 && block * g->rows * panel > rnn->block_floats) block--;
+    pack(d, g, f->width, values.first, values.end, f->values, f->width, rnn->values_strips);
+    rr_team_barrier(rnn->spec.team); /* the strips of the values are everybody's, those of dgates each thread's own */
+    rr_phase outer = rr_profile_enter(RR_PHASE_WEIGHT_GRADIENT);
     for (size_t first = strips.first; first < strips.end; first += block) {
         size_t end = first + block < strips.end ? first + block : strips.end;
-        rr_strips_multiply(rows, GH, width, rnn->dgates_strips, values_strips, first * panel, end * panel, adds, dw,
-                           width);
         size_t written = end * panel < GH ? end * panel : GH;
-        if (p->last_chunk && p->threads == 1)
-            rr_hooks_ready(p->hooks, p->d->params->items[weight].offset + written * width);
+        gradient_of_rows(p, g, f, first * panel, written - first * panel);
+        if (g->is_last && p->threads == 1)
+            rr_hooks_ready(p->hooks, d->params->items[f->weight].offset + written * f->width);
         rr_hooks_tick(p->hooks);
     }
-}
-
-static void bias_gradient(const worker *p, rr_share strips, size_t rows, const float *dgates, size_t bias) {
-    const rr_rnn *rnn = p->d->rnn;
-    size_t GH = rnn->spec.cell->gates * rnn->spec.hidden_size, first = strips.first * rr_panel_columns();
-    size_t end = strips.end * rr_panel_columns() < GH ? strips.end * rr_panel_columns() : GH;
-    if (bias == (size_t)-1 || first >= end) return;
-    rr_bias_backward(rows, end - first, dgates + first, GH, rr_param_grad(p->d->params, bias) + first);
-}
-
-static void pack_values(const worker *p, size_t rows, size_t width, const float *values, float *strips) {
-    rr_share share = rr_share_of(rr_strips_count(width), p->thread, p->threads);
-    rr_strips_pack(rows, width, share.first, share.end, values, width, strips);
-}
-
-static void weight_gradients(const worker *p, const rr_rnn_chunk *chunk) {
-    const direction *d = p->d;
-    const rr_rnn *rnn = d->rnn;
-    size_t H = rnn->spec.hidden_size, GH = rnn->spec.cell->gates * H;
-    rr_share strips = rr_share_of(rr_strips_count(GH), p->thread, p->threads);
-    const float *drecurrent = rnn->spec.cell->separate_recurrent ? rnn->drecurrent : rnn->dgates;
-    rr_phase outer = rr_profile_enter(RR_PHASE_PACK);
-    pack_values(p, chunk->rows, d->input_size, d->x + chunk->first * d->input_size, rnn->x_strips);
-    pack_values(p, chunk->rows, H, d->pass->h_prev + chunk->first * H, rnn->h_strips);
-    rr_strips_pack(chunk->rows, GH, strips.first, strips.end, rnn->dgates, GH, rnn->dgates_strips);
-    rr_team_barrier(rnn->spec.team); /* the strips of x and h are everybody's, those of dgates each thread's own */
-    rr_profile_enter(RR_PHASE_WEIGHT_GRADIENT);
-    weight_gradient(p, strips, chunk->rows, d->input_size, rnn->x_strips, p->chunks_before || d->adds_ih,
-                    d->pass->weight_ih);
-    bias_gradient(p, strips, chunk->rows, rnn->dgates, d->pass->bias_ih);
-    if (drecurrent != rnn->dgates)
-        rr_strips_pack(chunk->rows, GH, strips.first, strips.end, drecurrent, GH, rnn->dgates_strips);
-    weight_gradient(p, strips, chunk->rows, H, rnn->h_strips, p->chunks_before || d->adds_hh, d->pass->weight_hh);
-    bias_gradient(p, strips, chunk->rows, drecurrent, d->pass->bias_hh);
     rr_profile_enter(outer);
+    rr_team_barrier(rnn->spec.team); /* before the strips are written anew */
 }
 
-/* The same of all time steps, by shards: strips have their rows in the order of shards. */
-static void weight_gradient_by_shards(const worker *p, rr_share strips, size_t width, const float *values_strips,
-                                      float *dw) {
-    const rr_rnn *rnn = p->d->rnn;
-    size_t GH = rnn->spec.cell->gates * rnn->spec.hidden_size, panel = rr_panel_columns();
-    size_t rows = p->d->sequence->total, block = RR_RNN_TICK_MACS / (rows * width * panel + 1) + 1;
-    for (size_t first = strips.first; first < strips.end; first += block) {
-        size_t end = first + block < strips.end ? first + block : strips.end;
-        rr_strips_multiply_shards(rows, GH, width, rnn->dgates_strips, values_strips, first * panel, end * panel,
-                                  &p->d->shards->strips, rnn->shard_tiles + p->thread * rnn->tile_floats, dw, width);
-        rr_hooks_tick(p->hooks);
-    }
-}
-
-static void bias_gradient_by_shards(const worker *p, rr_share strips, const float *dgates, size_t bias) {
-    const rr_rnn *rnn = p->d->rnn;
-    size_t GH = rnn->spec.cell->gates * rnn->spec.hidden_size, first = strips.first * rr_panel_columns();
-    size_t end = strips.end * rr_panel_columns() < GH ? strips.end * rr_panel_columns() : GH;
-    if (bias == (size_t)-1 || first >= end) return;
-    rr_shard_rows_bias(p->d->shards, end - first, dgates + first, GH,
-                       rnn->shard_bias + p->d->shards->strips.depth * first, rr_param_grad(p->d->params, bias) + first);
-}
-
-static void weight_gradients_by_shards(const worker *p) {
-    const direction *d = p->d;
-    const rr_rnn *rnn = d->rnn;
-    const uint32_t *order = d->shards->order;
-    size_t H = rnn->spec.hidden_size, GH = rnn->spec.cell->gates * H, rows = d->sequence->total;
-    rr_share strips = rr_share_of(rr_strips_count(GH), p->thread, p->threads);
-    rr_share x = rr_share_of(rr_strips_count(d->input_size), p->thread, p->threads);
-    rr_share h = rr_share_of(rr_strips_count(H), p->thread, p->threads);
-    const float *drecurrent = rnn->spec.cell->separate_recurrent ? rnn->drecurrent : rnn->dgates;
-    rr_phase outer = rr_profile_enter(RR_PHASE_PACK);
-    rr_strips_pack_rows(order, rows, d->input_size, x.first, x.end, d->x, d->input_size, rnn->x_strips);
-    rr_strips_pack_rows(order, rows, H, h.first, h.end, d->pass->h_prev, H, rnn->h_strips);
-    rr_strips_pack_rows(order, rows, GH, strips.first, strips.end, rnn->dgates, GH, rnn->dgates_strips);
-    rr_team_barrier(rnn->spec.team);
-    rr_profile_enter(RR_PHASE_WEIGHT_GRADIENT);
-    weight_gradient_by_shards(p, strips, d->input_size, rnn->x_strips, rr_param_grad(d->params, d->pass->weight_ih));
-    bias_gradient_by_shards(p, strips, rnn->dgates, d->pass->bias_ih);
-    if (drecurrent != rnn->dgates)
-        rr_strips_pack_rows(order, rows, GH, strips.first, strips.end, drecurrent, GH, rnn->dgates_strips);
-    weight_gradient_by_shards(p, strips, H, rnn->h_strips, rr_param_grad(d->params, d->pass->weight_hh));
-    bias_gradient_by_shards(p, strips, drecurrent, d->pass->bias_hh);
-    rr_profile_enter(outer);
-    rr_team_barrier(rnn->spec.team); /* before dgates and the strips are written anew */
+static worker worker_of(const direction *d, size_t thread, size_t threads) {
+    return (worker){.d = d,
+                    .hooks = thread == 0 ? d->hooks : NULL,
+                    .thread = thread,
+                    .threads = threads,
+                    .units = rr_rnn_units_of(d->rnn->spec.hidden_size, thread, threads),
+                    .dh = d->rnn->dh,
+                    .dh_before = d->rnn->dh_before};
 }
 
 static void run_share(void *ctx, size_t thread, size_t threads) {
     const direction *d = ctx;
-    const rr_sequence *s = d->sequence;
-    const rr_rnn *rnn = d->rnn;
-    size_t GH = rnn->spec.cell->gates * rnn->spec.hidden_size;
-    worker p = {.d = d,
-                .hooks = thread == 0 ? d->hooks : NULL,
-                .thread = thread,
-                .threads = threads,
-                .units = rr_rnn_units_of(rnn->spec.hidden_size, thread, threads),
-                .dh = rnn->dh,
-                .dh_before = rnn->dh_before};
-    for (size_t done = 0; done < s->steps;) {
-        rr_rnn_chunk chunk = d->reverse ? rr_rnn_chunk_forward(s, done) : rr_rnn_chunk_backward(s, s->steps - done);
-        size_t kept = d->shards == NULL ? chunk.first : 0; /* the packed row from which on dgates are kept */
-        for (size_t i = 0; i < chunk.end - chunk.begin; i++) {
-            time_step(&p, d->reverse ? chunk.begin + i : chunk.end - 1 - i, kept);
-            rr_hooks_tick(p.hooks);
-        }
-        if (d->dx != NULL) {
-            float *dx = d->dx + chunk.first * d->input_size;
-            rr_phase outer = rr_profile_enter(RR_PHASE_INPUT_GEMM);
-            rr_rnn_multiply(&d->pass->input_back, rr_share_of(rr_panels_count(&d->pass->input_back), thread, threads),
-                            chunk.rows, rnn->dgates + (chunk.first - kept) * GH, GH, d->add_to_dx ? dx : NULL,
-                            d->input_size, dx, d->input_size, p.hooks);
-            rr_profile_enter(outer);
-        }
-        done += chunk.end - chunk.begin;
-        p.last_chunk = done == s->steps;
-        if (d->shards == NULL) weight_gradients(&p, &chunk);
-        p.chunks_before = true;
-        rr_team_barrier(rnn->spec.team); /* before dgates and the strips are written anew */
+    worker p = worker_of(d, thread, threads);
+    for (size_t number = 0, done = 0, rows = 0; done < d->sequence->steps; number++) {
+        group g = {.first = 0};
+        rr_rnn_chunk chunk;
+        do {
+            chunk = next_chunk(d, done);
+            for (size_t i = 0; i < chunk.end - chunk.begin; i++) {
+                time_step(&p, d->reverse ? chunk.begin + i : chunk.end - 1 - i);
+                rr_hooks_tick(p.hooks);
+            }
+            extend(d, &g, &chunk);
+            done += chunk.end - chunk.begin;
+            rows += chunk.rows;
+            g.is_last = done == d->sequence->steps;
+            if (!g.is_last) input_gradient(&p, &chunk);
+        } while (!is_complete(d, number, rows));
+        factors ih = factors_ih(d, number > 0), hh = factors_hh(d, number > 0);
+        weight_gradient(&p, &g, &ih);
+        if (g.is_last) input_gradient(&p, &chunk);
+        if (!g.is_last || !d->leaves_rest) weight_gradient(&p, &g, &hh);
     }
-    if (d->shards != NULL) weight_gradients_by_shards(&p);
 }
 
-void rr_rnn_backward(rr_rnn *rnn, const rr_params *params, const rr_sequence *sequence, const float *x, float *dy,
-                     const float *dstate_out, float *dx, float *dstate, const rr_hooks *hooks) {
+/* The recurrent weights from the last group. */
+static void run_rest(void *ctx, size_t thread, size_t threads) {
+    const direction *d = ctx;
+    worker p = worker_of(d, thread, threads);
+    group g = {.is_last = true};
+    size_t number = 0;
+    for (size_t done = 0, rows = 0; done < d->sequence->steps;) {
+        rr_rnn_chunk chunk = next_chunk(d, done);
+        extend(d, &g, &chunk);
+        done += chunk.end - chunk.begin;
+        rows += chunk.rows;
+        if (done == d->sequence->steps || !is_complete(d, number, rows)) continue;
+        g = (group){.is_last = true};
+        number++;
+    }
+    factors hh = factors_hh(d, number > 0);
+    weight_gradient(&p, &g, &hh);
+}
+
+static void tell_ready(const rr_rnn *rnn, const rr_rnn_pass *pass, const rr_params *params, const rr_hooks *hooks) {
+    rr_hooks_ready(hooks, rr_param_end(params, rnn->spec.bias ? pass->bias_hh : pass->weight_hh));
+}
+
+void rr_rnn_backward_input(rr_rnn *rnn, const rr_params *params, const rr_sequence *sequence, const float *x, float *dy,
+                           const float *dstate_out, float *dx, float *dstate, const rr_hooks *hooks) {
     const rr_cell_ops *cell = rnn->spec.cell;
     size_t H = rnn->spec.hidden_size, L = rnn->spec.num_layers, D = rnn->directions, total = sequence->total;
     size_t part = sequence->rows * H, first = sequence->offset[0] * D * H;
@@ -239,6 +288,7 @@ void rr_rnn_backward(rr_rnn *rnn, const rr_params *params, const rr_sequence *se
         for (size_t side = 0; side < D; side++) {
             const rr_rnn_pass *pass = &layer->pass[side];
             size_t h_at = (l * D + side) * part, c_at = (L * D + l * D + side) * part;
+            bool rest_follows = l == 0 && side + 1 == D;
             direction d = {.rnn = rnn,
                            .pass = pass,
                            .params = params,
@@ -256,11 +306,15 @@ void rr_rnn_backward(rr_rnn *rnn, const rr_params *params, const rr_sequence *se
                            .dh_start = dstate != NULL ? dstate + h_at : NULL,
                            .dc_start = dstate != NULL && two ? dstate + c_at : NULL,
                            .adds_ih = rr_param_adds(params, pass->weight_ih),
-                           .adds_hh = rr_param_adds(params, pass->weight_hh)};
-            d.shards = sequence->shards;
+                           .adds_hh = rr_param_adds(params, pass->weight_hh),
+                           .leaves_rest = rest_follows,
+                           .shards = sequence->shards};
             if (sequence->shards != NULL) rr_shard_rows_chunks(sequence->shards, d.reverse);
             rr_team_run(rnn->spec.team, run_share, &d);
-            rr_hooks_ready(hooks, rr_param_end(params, rnn->spec.bias ? pass->bias_hh : pass->weight_hh));
+            if (rest_follows)
+                rnn->rest_adds = d.adds_hh;
+            else
+                tell_ready(rnn, pass, params, hooks);
         }
         if (l == 0) break;
         if (rnn->has_dropout)
@@ -268,4 +322,25 @@ void rr_rnn_backward(rr_rnn *rnn, const rr_params *params, const rr_sequence *se
                              D * H, rnn->d_below, rnn->d_below);
         memcpy(dy + first, rnn->d_below + first, total * D * H * sizeof *dy);
     }
+}
+
+void rr_rnn_backward_rest(rr_rnn *rnn, const rr_params *params, const rr_sequence *sequence, const rr_hooks *hooks) {
+    const rr_rnn_pass *pass = &rnn->layers[0].pass[rnn->directions - 1];
+    direction d = {.rnn = rnn,
+                   .pass = pass,
+                   .params = params,
+                   .sequence = sequence,
+                   .hooks = hooks,
+                   .reverse = rnn->directions == 2,
+                   .adds_hh = rnn->rest_adds,
+                   .shards = sequence->shards};
+    if (sequence->shards != NULL) rr_shard_rows_chunks(sequence->shards, d.reverse);
+    rr_team_run(rnn->spec.team, run_rest, &d);
+    tell_ready(rnn, pass, params, hooks);
+}
+
+void rr_rnn_backward(rr_rnn *rnn, const rr_params *params, const rr_sequence *sequence, const float *x, float *dy,
+                     const float *dstate_out, float *dx, float *dstate, const rr_hooks *hooks) {
+    rr_rnn_backward_input(rnn, params, sequence, x, dy, dstate_out, dx, dstate, hooks);
+    rr_rnn_backward_rest(rnn, params, sequence, hooks);
 }

@@ -9,7 +9,9 @@
 
 enum {
     RR_RNN_TICK_MACS = 100 * 1000 * 1000, /* products are cut so that a tick comes at least every few ms */
-    RR_RNN_CHUNK_ROWS = 256               /* time steps are taken together up to that many packed rows */
+    RR_RNN_CHUNK_ROWS = 256,              /* time steps are taken together up to that many packed rows, */
+    RR_RNN_GROUP_ROWS = 1024,             /* and chunks, for the gradients of the weights, up to that many */
+    RR_RNN_BLOCK_FLOATS = 96 * 1024       /* of the gates' gradients that are packed at a time: in the second cache */
 };
 
 /** One direction of one layer. N = max_total packed rows; what is only for training is NULL without it. */
@@ -20,8 +22,8 @@ typedef struct rr_rnn_pass {
     rr_panels input_back, recurrent_back; /* dx = dgates w_ih, dh = dgates w_hh; training only */
     float *bias;                          /* [gates * H] what the input product starts from; NULL without bias */
     /* What forward keeps. */
-    float *gates;          /* [N, gates * H] activations */
-    float *recurrent_part; /* [N, gates * H], cells that keep the recurrent part apart */
+    float *gates;          /* [N, gates * H] activations; backward puts their gradients in their place */
+    float *recurrent_part; /* [N, gates * H], cells that keep the recurrent part apart; then its gradients */
     float *extra;          /* [N, extra * H] */
     float *h_prev;         /* [N, H]: the state before each step, in the order of the packed rows */
     float *c_prev;         /* [N, H], cells with two states */
@@ -41,15 +43,14 @@ struct rr_rnn {
     rr_rnn_layer *layers;
     /* scratch of one time step and of backward, shared by all layers */
     float *c_step;        /* [max_rows, H]: state after the step */
-    float *dgates;        /* [chunk, gates * H]; by shards, here and below, [N, ..] */
-    float *drecurrent;    /* [chunk, gates * H], separate_recurrent */
-    float *dgates_strips; /* [chunk, gates * H] packed */
-    float *x_strips;      /* [chunk, widest input] packed */
-    float *h_strips;      /* [chunk, H] packed */
-    size_t max_shards;    /* 0: never by shards */
-    float *shard_tiles;   /* [threads, tile_floats] */
-    float *shard_bias;    /* [depth, gates * H] */
+    float *values_strips; /* [group, widest of inputs and H] packed; by shards a group is all N rows */
+    float *block_strips;  /* [threads, block_floats] of dgates, packed */
+    size_t block_floats;
+    size_t max_shards;  /* 0: never by shards */
+    float *shard_tiles; /* [threads, tile_floats] */
+    float *shard_bias;  /* [depth, gates * H] */
     size_t tile_floats;
+    bool rest_adds;     /* of rr_rnn_backward_rest: the gradient of its weights held something of this step before */
     float *dh, *dc;     /* [max_rows, H] */
     float *dh_before;   /* [max_rows, H] */
     float *d_below;     /* [N, directions * H]: gradient of the output of the layer below */
@@ -88,9 +89,9 @@ static inline void rr_rnn_copy(const rr_rnn_units *units, size_t first, size_t e
             memset(to + row * ld_to + units->first, 0, bytes);
 }
 
-/** Packed rows that a chunk has at most. */
-static inline size_t rr_rnn_chunk_capacity(size_t max_total, size_t max_rows) {
-    size_t rows = RR_RNN_CHUNK_ROWS + max_rows - 1;
+/** Packed rows that a group of chunks has at most. */
+static inline size_t rr_rnn_group_capacity(size_t max_total, size_t max_rows) {
+    size_t rows = RR_RNN_GROUP_ROWS + RR_RNN_CHUNK_ROWS + max_rows - 1;
     return rows < max_total ? rows : max_total;
 }
 

@@ -171,6 +171,51 @@ static void bits_do_not_depend_on_the_number_of_threads(void **state) {
         }
 }
 
+/*
+ * So many rows that the gradients of the weights are made group by group: they have the bits of chunks that come one
+ * after the other, which steps by themselves are where each is a chunk, also when they are added to others. The first
+ * half alone makes dx, and all but the last recurrent weights.
+ */
+static void groups_of_chunks_are_the_chunks(void **state) {
+    (void)state;
+    enum { ROWS = 300, STEPS = 8 };
+    for (size_t cell = 0; cell < rr_cell_count; cell++)
+        for (int adds = 0; adds < 2; adds++) {
+            numbers n = {.seed = 6};
+            rr_rnn_spec spec = {
+                .cell = rr_cells[cell], .input_size = 5, .hidden_size = 37, .num_layers = 1, .bias = true};
+            stack s;
+            stack_open(&s, &spec, batch_open(&n, ROWS, STEPS, 0), &n, 0.3);
+            const rr_sequence *sequence = &s.batch.sequence;
+            float *one = calloc(s.params.total, sizeof *one), *dx = calloc(s.x_count, sizeof *dx);
+            float *dy = calloc(s.y_count, sizeof *dy), *dstate = calloc(s.state_count, sizeof *dstate);
+            for (int turn = 0; turn < 2; turn++) {
+                memcpy(dy, s.dy, s.y_count * sizeof *dy);
+                for (size_t i = 0; i < s.params.total; i++) s.params.grads[i] = adds ? (float)(i % 5) : 0;
+                for (size_t p = 0; p < s.params.count; p++) s.params.fresh[p] = !adds && s.params.items[p].overwritten;
+                rr_rnn_forward(s.rnn, &s.params, sequence, s.x, NULL, NULL, NULL, NULL);
+                memset(dstate, 0, s.state_count * sizeof *dstate);
+                for (size_t t = STEPS; t-- > 0 && turn == 0;) {
+                    rr_sequence part = rr_sequence_part(sequence, t, t + 1);
+                    rr_rnn_backward(s.rnn, &s.params, &part, s.x, dy, dstate, s.dx, dstate, NULL);
+                }
+                if (turn == 0) {
+                    memcpy(one, s.params.grads, s.params.total * sizeof *one);
+                    memcpy(dx, s.dx, s.x_count * sizeof *dx);
+                    memset(s.dx, 0, s.x_count * sizeof *dx);
+                    continue;
+                }
+                rr_rnn_backward_input(s.rnn, &s.params, sequence, s.x, dy, NULL, s.dx, NULL, NULL);
+                assert_memory_equal(s.dx, dx, s.x_count * sizeof *dx);
+                assert_memory_equal(s.params.grads, one, s.params.items[0].count * sizeof *one);
+                rr_rnn_backward_rest(s.rnn, &s.params, sequence, NULL);
+                assert_memory_equal(s.params.grads, one, s.params.total * sizeof *one);
+            }
+            free(one), free(dx), free(dy), free(dstate);
+            stack_close(&s);
+        }
+}
+
 /* The same step gives the same bits whatever ran before in the same memory, and leaves the padding at 0. */
 static void bits_do_not_depend_on_what_ran_before(void **state) {
     (void)state;
@@ -264,6 +309,7 @@ static void evaluation_needs_less(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(groups_of_chunks_are_the_chunks),
         cmocka_unit_test(what_is_ready_is_final),
         cmocka_unit_test(long_products_tick),
         cmocka_unit_test(bits_do_not_depend_on_the_number_of_threads),
