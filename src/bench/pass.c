@@ -1,7 +1,7 @@
 /*
  * A pass of one rank as a table for tools/simulate: how long it takes, the rest of a step (clipping, optimiser), the
- * floats of the gradients, where buckets may end; then a line for each call of a hook: seconds, gradients that are
- * ready.
+ * floats of the gradients, where buckets may end; then a line for each call of a hook: seconds, and the end of the
+ * gradients that are ready, 0 for a tick, or, less than 0, where the tail begins that is ready.
  */
 #include <math.h>
 #include <stdio.h>
@@ -15,7 +15,9 @@ static void print(const rr_run *run, const rr_trace *pass, double rest_s) {
     const rr_params *params = &run->task->params;
     printf("%.6f %.6f %zu %zu %zu\n", pass->pass_s, rest_s, params->total, params->count, pass->count);
     for (size_t i = 0; i < params->count; i++) printf("%zu\n", rr_param_end(params, i));
-    for (size_t i = 0; i < pass->count; i++) printf("%.6f %zu\n", pass->events[i].s, pass->events[i].end);
+    for (size_t i = 0; i < pass->count; i++)
+        printf("%.6f %s%zu\n", pass->events[i].s, pass->events[i].tail > 0 ? "-" : "",
+               pass->events[i].tail > 0 ? pass->events[i].tail : pass->events[i].end);
 }
 
 static rr_status measure(rr_run *run, size_t turns) {

@@ -62,6 +62,8 @@ rr_status rr_replay_step(rr_replay *replay, double *seconds, rr_reducer_times *t
         sleep_until(start + pass->events[i].s);
         if (pass->events[i].end > 0)
             rr_hooks_ready(hooks, pass->events[i].end);
+        else if (pass->events[i].tail > 0)
+            rr_hooks_tail(hooks, pass->events[i].tail);
         else
             rr_hooks_tick(hooks);
     }

@@ -16,7 +16,7 @@ double rr_trace_seconds(const rr_run *run) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void keep(rr_trace *t, size_t end) {
+static void keep(rr_trace *t, size_t end, size_t tail) {
     if (t->count == t->room) {
         size_t room = 2 * t->room + 1024;
         rr_trace_event *events = realloc(t->events, room * sizeof *events);
@@ -25,16 +25,17 @@ static void keep(rr_trace *t, size_t end) {
         t->events = events;
         t->room = room;
     }
-    t->events[t->count++] = (rr_trace_event){rr_trace_seconds(t->run) - t->start_s, end};
+    t->events[t->count++] = (rr_trace_event){rr_trace_seconds(t->run) - t->start_s, end, tail};
 }
 
-static void keep_ready(void *ctx, size_t end) { keep(ctx, end); }
-static void keep_tick(void *ctx) { keep(ctx, 0); }
+static void keep_ready(void *ctx, size_t end) { keep(ctx, end, 0); }
+static void keep_tail(void *ctx, size_t begin) { keep(ctx, 0, begin); }
+static void keep_tick(void *ctx) { keep(ctx, 0, 0); }
 
 rr_status rr_trace_record(rr_run *run, size_t warm_up, rr_trace *t) {
     rr_loss_count mine;
     rr_dropout dropout = {.seed = run->settings.run.seed};
-    const rr_hooks hooks = {.ready = keep_ready, .tick = keep_tick, .ctx = t};
+    const rr_hooks hooks = {.ready = keep_ready, .tick = keep_tick, .tail = keep_tail, .ctx = t};
     double loss;
     t->run = run;
     RR_TRY(run->task->ops->load(run->task, &run->progress.position, run->begin, run->end, &mine));
@@ -66,7 +67,7 @@ rr_status rr_trace_record_in_turns(rr_run *run, size_t warm_up, rr_trace *trace)
 
 double rr_trace_first_ready(const rr_trace *trace) {
     for (size_t i = 0; i < trace->count; i++)
-        if (trace->events[i].end > 0) return trace->events[i].s;
+        if (trace->events[i].end > 0 || trace->events[i].tail > 0) return trace->events[i].s;
     return trace->pass_s;
 }
 

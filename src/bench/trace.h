@@ -9,8 +9,9 @@
 
 /** A call of a hook. */
 typedef struct rr_trace_event {
-    double s;   /* since the pass began */
-    size_t end; /* of the gradients that are ready, floats of the arena; 0: a tick */
+    double s;    /* since the pass began */
+    size_t end;  /* of the gradients that are ready, floats of the arena; 0: a tick, or */
+    size_t tail; /* where those begin that are ready up to the end of the arena */
 } rr_trace_event;
 
 /** Zero-initialise. */

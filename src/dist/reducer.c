@@ -16,23 +16,32 @@ typedef struct grad_bucket {
     rr_owned owned;
 } grad_bucket;
 
+/*
+ * Buckets [first, end) start in index order, on all ranks alike; bucket b uses slot b % SLOTS. first <= finished <=
+ * started <= ready <= end. There are two such lines, as the tail may be ready before what lies below it.
+ */
+typedef struct bucket_line {
+    size_t first, end;
+    size_t ready, started, finished; /* finished: all below it are */
+    bool done[SLOTS];
+    rr_allreduce **operations; /* [SLOTS, rr_allreduce_count]; NULL where no bucket needs one */
+} bucket_line;
+
+enum { BODY, TAIL, LINES };
+
 struct rr_reducer {
     rr_comm *comm;
     float *grads; /* [count] */
-    size_t dense, unit;
+    size_t dense, tail, unit;
     bool sharded;
     const rr_shard_parts *parts; /* NULL: sums are those of the ranks, in an order that the algorithm has */
     rr_sum_rows *row_sums[RR_REDUCER_ROW_SUMS]; /* of what lies behind `dense` */
     size_t row_sum_count, row_sums_started, row_sums_done;
     grad_bucket *buckets;
     size_t bucket_count;
-    rr_allreduce **operations; /* [SLOTS, rr_allreduce_count]; NULL where no bucket needs one */
-
-    /* Buckets start in index order, on all ranks alike; bucket b uses slot b % SLOTS. finished <= started <= ready. */
-    size_t ready, started, finished; /* finished: all below it are */
-    rr_exchange exchange;            /* under way, */
-    float *arena;                    /* on this */
-    bool done[SLOTS];
+    bucket_line lines[LINES];
+    rr_exchange exchange;        /* under way, */
+    float *arena;                /* on this */
     rr_status status;            /* the first failure, kept for finish: hooks return nothing */
     bool busy;                   /* something is under way, */
     double busy_since_s, busy_s; /* since when, and how long before that in this exchange */
@@ -51,7 +60,7 @@ static size_t cut_buckets(const rr_reducer *reducer, const size_t *cuts, size_t 
                           grad_bucket *out) {
     size_t count = 0, begin = 0, unit = reducer->unit;
     for (size_t i = 0; i < cut_count; i++) {
-        bool last = i + 1 == cut_count || cuts[i] == reducer->dense;
+        bool last = i + 1 == cut_count || cuts[i] == reducer->dense || cuts[i] == reducer->tail;
         size_t end = last ? cuts[i] : cuts[i] / unit * unit, size = end > begin ? end - begin : 0;
         size_t parameter = cuts[i] - (i > 0 ? cuts[i - 1] : 0);
         if (size == 0 || (size < target && !last)) continue;
@@ -137,18 +146,24 @@ static rr_status plan(rr_reducer *reducer, const rr_dist_config *config, size_t 
     size_t target = target_floats(config);
     reducer->bucket_count = cut_buckets(reducer, cuts, cut_count, target, NULL);
     reducer->buckets = calloc(reducer->bucket_count + 1, sizeof *reducer->buckets);
-    reducer->operations = calloc(SLOTS * rr_allreduce_count, sizeof(rr_allreduce *));
-    if (reducer->buckets == NULL || reducer->operations == NULL)
+    for (size_t i = 0; i < LINES; i++)
+        reducer->lines[i].operations = calloc(SLOTS * rr_allreduce_count, sizeof(rr_allreduce *));
+    if (reducer->buckets == NULL || reducer->lines[BODY].operations == NULL || reducer->lines[TAIL].operations == NULL)
         return rr_fail(RR_ERR_NOMEM, "no memory for %zu gradient buckets", reducer->bucket_count);
     cut_buckets(reducer, cuts, cut_count, target, reducer->buckets);
+    size_t body = 0;
+    while (body < reducer->bucket_count && reducer->buckets[body].begin < reducer->tail) body++;
+    reducer->lines[BODY].end = reducer->lines[TAIL].first = body;
+    reducer->lines[TAIL].end = reducer->bucket_count;
     return choose_algorithms(reducer, config);
 }
 
 static void free_operations(rr_reducer *reducer) {
-    for (size_t i = 0; reducer->operations != NULL && i < SLOTS * rr_allreduce_count; i++) {
-        if (reducer->operations[i] != NULL) rr_allreduces[i % rr_allreduce_count]->free(reducer->operations[i]);
-        reducer->operations[i] = NULL;
-    }
+    for (bucket_line *line = reducer->lines; line < reducer->lines + LINES; line++)
+        for (size_t i = 0; line->operations != NULL && i < SLOTS * rr_allreduce_count; i++) {
+            if (line->operations[i] != NULL) rr_allreduces[i % rr_allreduce_count]->free(line->operations[i]);
+            line->operations[i] = NULL;
+        }
 }
 
 static rr_status create_operation(const rr_reducer *reducer, size_t algorithm, size_t count, size_t tag,
@@ -162,20 +177,26 @@ static rr_status create_operation(const rr_reducer *reducer, size_t algorithm, s
     return rr_fail(RR_ERR_INPUT, "dist.allreduce %s does not add in the order of shards", ops->name);
 }
 
-/* Collective. Every slot gets an operation of each algorithm that one of its buckets uses, for the largest of them. */
-static rr_status create_operations(rr_reducer *reducer) {
-    for (size_t slot = 0; slot < SLOTS; slot++)
-        for (size_t a = 0; a < rr_allreduce_count; a++) {
-            size_t largest = 0;
-            for (size_t b = slot; b < reducer->bucket_count; b += SLOTS)
-                if (reducer->buckets[b].algorithm == a && reducer->buckets[b].count > largest)
-                    largest = reducer->buckets[b].count;
-            if (largest == 0) continue;
-            size_t index = slot * rr_allreduce_count + a;
-            RR_TRY(rr_comm_agree(reducer->comm,
-                                 create_operation(reducer, a, largest, index, &reducer->operations[index])));
-        }
+/* Collective. Every slot of a line gets an operation of each algorithm that one of its buckets uses, for the largest of
+ * them. */
+static rr_status create_operations_of(rr_reducer *reducer, bucket_line *line) {
+    size_t all = SLOTS * rr_allreduce_count, tag = (size_t)(line - reducer->lines) * all;
+    for (size_t index = 0; index < all; index++) {
+        size_t largest = 0, slot = index / rr_allreduce_count;
+        for (size_t b = line->first; b < line->end; b++)
+            if (b % SLOTS == slot && reducer->buckets[b].algorithm == index % rr_allreduce_count &&
+                reducer->buckets[b].count > largest)
+                largest = reducer->buckets[b].count;
+        if (largest == 0) continue;
+        RR_TRY(rr_comm_agree(reducer->comm, create_operation(reducer, index % rr_allreduce_count, largest, tag + index,
+                                                             &line->operations[index])));
+    }
     return RR_OK;
+}
+
+static rr_status create_operations(rr_reducer *reducer) {
+    RR_TRY(create_operations_of(reducer, &reducer->lines[BODY]));
+    return create_operations_of(reducer, &reducer->lines[TAIL]);
 }
 
 /* Where `auto` meets a node that cannot share even the buffers of its ranks, messages do it. */
@@ -202,7 +223,8 @@ static bool is_by_rows(const rr_reducer *reducer, size_t b) {
 }
 
 static rr_allreduce *operation_of(const rr_reducer *reducer, size_t b) {
-    return reducer->operations[b % SLOTS * rr_allreduce_count + reducer->buckets[b].algorithm];
+    const bucket_line *line = &reducer->lines[b < reducer->lines[BODY].end ? BODY : TAIL];
+    return line->operations[b % SLOTS * rr_allreduce_count + reducer->buckets[b].algorithm];
 }
 
 /* When the operations are there: they know who owns what. */
@@ -218,7 +240,9 @@ static void find_owned(rr_reducer *reducer) {
 }
 
 static bool is_under_way(const rr_reducer *reducer) {
-    return reducer->started > reducer->finished || reducer->row_sums_started > reducer->row_sums_done;
+    const bucket_line *body = &reducer->lines[BODY], *tail = &reducer->lines[TAIL];
+    return body->started > body->finished || tail->started > tail->finished ||
+           reducer->row_sums_started > reducer->row_sums_done;
 }
 
 /* The time during which something is under way: before it is started, and after something may have ended. */
@@ -233,22 +257,22 @@ static void note_end(rr_reducer *reducer) {
     reducer->busy = false;
 }
 
-static void start_ready(rr_reducer *reducer) {
-    while (reducer->status == RR_OK && reducer->started < reducer->ready &&
-           reducer->started - reducer->finished < SLOTS) {
-        const grad_bucket *bucket = &reducer->buckets[reducer->started];
-        reducer->done[reducer->started % SLOTS] = is_by_rows(reducer, reducer->started);
-        if (reducer->done[reducer->started++ % SLOTS]) continue;
+static void start_ready(rr_reducer *reducer, bucket_line *line) {
+    while (reducer->status == RR_OK && line->started < line->ready && line->started - line->finished < SLOTS) {
+        size_t b = line->started++;
+        const grad_bucket *bucket = &reducer->buckets[b];
+        line->done[b % SLOTS] = is_by_rows(reducer, b);
+        if (line->done[b % SLOTS]) continue;
         note_start(reducer);
-        reducer->status =
-            rr_allreduces[bucket->algorithm]->start(operation_of(reducer, reducer->started - 1), reducer->exchange,
-                                                    reducer->arena + bucket->begin, bucket->count);
+        reducer->status = rr_allreduces[bucket->algorithm]->start(operation_of(reducer, b), reducer->exchange,
+                                                                  reducer->arena + bucket->begin, bucket->count);
     }
 }
 
-/* After the buckets: rows are summed when the backward pass has written the last. */
+/* Rows are summed when the backward pass has written the last. */
 static void progress_rows(rr_reducer *reducer) {
-    if (reducer->exchange == RR_ALLGATHER || reducer->ready < reducer->bucket_count) return;
+    const bucket_line *tail = &reducer->lines[TAIL];
+    if (reducer->exchange == RR_ALLGATHER || tail->ready < tail->end) return;
     for (; reducer->row_sums_started < reducer->row_sum_count && reducer->status == RR_OK;
          reducer->row_sums_started++) {
         note_start(reducer);
@@ -261,30 +285,49 @@ static void progress_rows(rr_reducer *reducer) {
 }
 
 static bool is_finished(const rr_reducer *reducer) {
-    return reducer->finished == reducer->bucket_count &&
+    const bucket_line *body = &reducer->lines[BODY], *tail = &reducer->lines[TAIL];
+    return body->finished == body->end && tail->finished == tail->end &&
            (reducer->exchange == RR_ALLGATHER || reducer->row_sums_done == reducer->row_sum_count);
+}
+
+static void progress_line(rr_reducer *reducer, bucket_line *line) {
+    for (size_t b = line->finished; b < line->started && reducer->status == RR_OK; b++) {
+        bool *done = &line->done[b % SLOTS];
+        if (*done) continue;
+        reducer->status = rr_allreduces[reducer->buckets[b].algorithm]->test(operation_of(reducer, b), done);
+    }
+    while (line->finished < line->started && line->done[line->finished % SLOTS]) line->finished++;
+    start_ready(reducer, line);
 }
 
 /* Moves all sums under way on, and starts what has become possible. */
 static void progress(rr_reducer *reducer) {
-    for (size_t b = reducer->finished; b < reducer->started && reducer->status == RR_OK; b++) {
-        bool *done = &reducer->done[b % SLOTS];
-        if (*done) continue;
-        reducer->status = rr_allreduces[reducer->buckets[b].algorithm]->test(operation_of(reducer, b), done);
-    }
-    while (reducer->finished < reducer->started && reducer->done[reducer->finished % SLOTS]) reducer->finished++;
-    start_ready(reducer);
+    progress_line(reducer, &reducer->lines[BODY]);
+    progress_line(reducer, &reducer->lines[TAIL]);
     progress_rows(reducer);
     note_end(reducer);
+}
+
+static void ready_in_line(rr_reducer *reducer, bucket_line *line, size_t end) {
+    while (line->ready < line->end && reducer->buckets[line->ready].begin + reducer->buckets[line->ready].count <= end)
+        line->ready++;
+    start_ready(reducer, line);
 }
 
 static void ready(void *ctx, size_t end) {
     rr_reducer *reducer = ctx;
     if (rr_comm_size(reducer->comm) == 1) return;
-    while (reducer->ready < reducer->bucket_count &&
-           reducer->buckets[reducer->ready].begin + reducer->buckets[reducer->ready].count <= end)
-        reducer->ready++;
-    start_ready(reducer);
+    ready_in_line(reducer, &reducer->lines[BODY], end);
+    ready_in_line(reducer, &reducer->lines[TAIL], end);
+}
+
+static void tail_ready(void *ctx, size_t begin) {
+    rr_reducer *reducer = ctx;
+    bucket_line *line = &reducer->lines[TAIL];
+    if (rr_comm_size(reducer->comm) == 1 || begin > reducer->tail) return;
+    line->ready = line->end;
+    start_ready(reducer, line);
+    progress_rows(reducer);
 }
 
 static void tick(void *ctx) {
@@ -296,13 +339,13 @@ static void tick(void *ctx) {
 static void not_yet_ready(void *ctx, size_t end) { (void)ctx, (void)end; }
 
 rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *grads, size_t count, size_t dense,
-                            size_t unit, const size_t *cuts, size_t cut_count, rr_reducer **out) {
-    return rr_reducer_create_by_shards(comm, config, NULL, grads, count, dense, unit, cuts, cut_count, out);
+                            size_t tail, size_t unit, const size_t *cuts, size_t cut_count, rr_reducer **out) {
+    return rr_reducer_create_by_shards(comm, config, NULL, grads, count, dense, tail, unit, cuts, cut_count, out);
 }
 
 rr_status rr_reducer_create_by_shards(rr_comm *comm, const rr_dist_config *config, const rr_shard_parts *parts,
-                                      float *grads, size_t count, size_t dense, size_t unit, const size_t *cuts,
-                                      size_t cut_count, rr_reducer **out) {
+                                      float *grads, size_t count, size_t dense, size_t tail, size_t unit,
+                                      const size_t *cuts, size_t cut_count, rr_reducer **out) {
     rr_status status = RR_OK;
     rr_reducer *reducer = calloc(1, sizeof *reducer);
     if (reducer == NULL) {
@@ -312,9 +355,10 @@ rr_status rr_reducer_create_by_shards(rr_comm *comm, const rr_dist_config *confi
         reducer->parts = parts;
         reducer->grads = grads;
         reducer->dense = dense;
+        reducer->tail = tail;
         reducer->unit = unit;
         reducer->sharded = config->shard_optimizer && rr_comm_size(comm) > 1;
-        reducer->hooks = (rr_hooks){.ready = ready, .tick = tick, .ctx = reducer};
+        reducer->hooks = (rr_hooks){.ready = ready, .tick = tick, .tail = tail_ready, .ctx = reducer};
         reducer->tick_hooks = (rr_hooks){.ready = not_yet_ready, .tick = tick, .ctx = reducer};
         status = plan(reducer, config, count, cuts, cut_count);
     }
@@ -333,7 +377,7 @@ rr_status rr_reducer_create_by_shards(rr_comm *comm, const rr_dist_config *confi
 void rr_reducer_free(rr_reducer *reducer) {
     if (reducer == NULL) return;
     free_operations(reducer);
-    free(reducer->operations);
+    for (size_t i = 0; i < LINES; i++) free(reducer->lines[i].operations);
     free(reducer->buckets);
     free(reducer);
 }
@@ -349,7 +393,8 @@ void rr_reducer_on_tick(rr_reducer *reducer, void (*on_tick)(void *ctx), void *c
 static void begin(rr_reducer *reducer, rr_exchange exchange, float *arena) {
     reducer->exchange = exchange;
     reducer->arena = arena;
-    reducer->ready = reducer->started = reducer->finished = 0;
+    for (bucket_line *line = reducer->lines; line < reducer->lines + LINES; line++)
+        line->ready = line->started = line->finished = line->first;
     reducer->row_sums_started = reducer->row_sums_done = 0;
     reducer->busy = false;
     reducer->busy_s = 0;
@@ -370,8 +415,10 @@ static void tell_peer(const rr_comm *comm, const rr_allreduce_ops *ops, const rr
 /* Which of the exchanges it is that the watchdog sees standing still: the first. */
 static void tell(const rr_reducer *reducer) {
     rr_buffer text = {0};
-    size_t b = reducer->finished;
-    if (b < reducer->started) {
+    const bucket_line *body = &reducer->lines[BODY], *tail = &reducer->lines[TAIL];
+    bool in_body = body->finished < body->started;
+    if (in_body || tail->finished < tail->started) {
+        size_t b = in_body ? body->finished : tail->finished;
         const rr_allreduce_ops *ops = rr_allreduces[reducer->buckets[b].algorithm];
         rr_buffer_printf(&text, "bucket %zu of %zu (%.3g MiB) by %s", b, reducer->bucket_count,
                          (double)(reducer->buckets[b].count * sizeof(float)) / (1 << 20), ops->name);
@@ -388,7 +435,7 @@ rr_status rr_reducer_finish(rr_reducer *reducer, rr_reducer_times *times) {
     if (rr_comm_size(reducer->comm) == 1 || reducer->bucket_count == 0) return RR_OK;
     rr_wait wait = rr_wait_begin(reducer->comm, "the exchange of gradients or weights between ranks");
     double begin = rr_clock_seconds();
-    reducer->ready = reducer->bucket_count;
+    for (bucket_line *line = reducer->lines; line < reducer->lines + LINES; line++) line->ready = line->end;
     progress(reducer);
     while (reducer->status == RR_OK && !is_finished(reducer)) {
         if (rr_wait_turn(&wait)) tell(reducer);

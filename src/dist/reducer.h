@@ -31,6 +31,7 @@ typedef struct rr_owned {
 /**
  * @param[in] grads  [count] the gradient arena, borrowed
  * @param[in] dense  floats that are summed whole, a cut; what is behind them rr_reducer_sum_rows sums
+ * @param[in] tail   floats before what rr_hooks_tail may say of: a cut, at most dense
  * @param[in] unit   floats: buckets, and what ranks own of them, begin at multiples of it
  * @param[in] cuts   [cut_count] rising offsets where a bucket may end (ends of parameters); the last is count. A bucket
  *                   closes at the first cut at or beyond dist.bucket_mb; a larger parameter is cut inside.
@@ -38,7 +39,7 @@ typedef struct rr_owned {
  * Collective; a failure is agreed on.
  */
 rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *grads, size_t count, size_t dense,
-                            size_t unit, const size_t *cuts, size_t cut_count, rr_reducer **out);
+                            size_t tail, size_t unit, const size_t *cuts, size_t cut_count, rr_reducer **out);
 /**
  * The same in the order of shards, so that the sums do not depend on the ranks. Each rank has an arena of gradients for
  * every whole node of its run of shards, parts->stride floats apart, the first at grads; what is ready is so in all of
@@ -47,11 +48,11 @@ rr_status rr_reducer_create(rr_comm *comm, const rr_dist_config *config, float *
  * @param[in] parts  borrowed; NULL: as above
  */
 rr_status rr_reducer_create_by_shards(rr_comm *comm, const rr_dist_config *config, const rr_shard_parts *parts,
-                                      float *grads, size_t count, size_t dense, size_t unit, const size_t *cuts,
-                                      size_t cut_count, rr_reducer **out);
+                                      float *grads, size_t count, size_t dense, size_t tail, size_t unit,
+                                      const size_t *cuts, size_t cut_count, rr_reducer **out);
 void rr_reducer_free(rr_reducer *reducer);
 
-/** One of the sums for what lies behind `dense`; borrowed. It starts when all gradients are ready. */
+/** One of the sums for what lies behind `dense`; borrowed. It starts when that is ready. */
 rr_status rr_reducer_sum_rows(rr_reducer *reducer, rr_sum_rows *sum);
 
 /** Hooks for the backward pass that finishes the gradients (the last micro batch). Valid as long as the reducer. */

@@ -49,15 +49,19 @@ static exchange exchange_of(const rr_cluster_model *c, size_t ranks, double floa
     return e;
 }
 
-/* Walks through the pass: buckets go one after the other through the link, as they become ready. */
+/* Walks through the pass: buckets go one after the other through the link, as they become ready. The tail is floats
+ * like others here: those that are ready then, and so many fewer later. */
 static double last_arrival(const rr_cluster_model *c, const rr_trace *shape, double pass_s, size_t ranks, double dense,
                            double *comm_s) {
     double scale = shape->pass_s > 0 ? pass_s / shape->pass_s : 1, free_s = 0, last_s = 0, sent = 0;
+    double body = 0, tail = 0; /* ready of both */
     *comm_s = 0;
     for (size_t i = 0; i <= shape->count; i++) {
         bool all = i == shape->count;
-        double end = all ? dense : fmin(dense, (double)shape->events[i].end);
         double when = all ? pass_s : scale * shape->events[i].s;
+        if (!all) body = fmax(body, (double)shape->events[i].end);
+        if (!all && shape->events[i].tail > 0) tail = fmax(0, dense - (double)shape->events[i].tail);
+        double end = all ? dense : fmin(dense, body + tail);
         while (end > sent) {
             double floats = fmin(end - sent, (double)c->bucket_floats);
             exchange e = exchange_of(c, ranks, floats);

@@ -99,8 +99,8 @@ void rr_encoder_backward(rr_encoder *encoder, const rr_params *params, const rr_
     const rr_model_config *model = &encoder->model;
     rr_dropout_apply(dropout, encoder->first_site + (uint32_t)model->num_layers, (float)model->dropout_output, sequence,
                      encoder->width, encoder->dtop, encoder->dtop);
-    rr_rnn_backward(encoder->rnn, params, sequence, encoder->embedded, encoder->dtop, dstate_out, encoder->dembedded,
-                    NULL, hooks);
+    rr_rnn_backward_input(encoder->rnn, params, sequence, encoder->embedded, encoder->dtop, dstate_out,
+                          encoder->dembedded, NULL, hooks);
     rr_phase outer = rr_profile_enter(RR_PHASE_EMBEDDING);
     rr_dropout_apply(dropout, encoder->first_site, (float)model->dropout_input, sequence, input_size(encoder),
                      encoder->dembedded, encoder->dembedded);
@@ -111,6 +111,9 @@ void rr_encoder_backward(rr_encoder *encoder, const rr_params *params, const rr_
     else
         rr_embedding_backward(&encoder->embedding, params, tokens, sequence->total, dwords);
     rr_profile_enter(outer);
+    size_t weight = encoder->embedding.weight;
+    if (rr_param_end(params, weight) == params->total) rr_hooks_tail(hooks, params->items[weight].offset);
+    rr_rnn_backward_rest(encoder->rnn, params, sequence, hooks);
 }
 
 double rr_encoder_macs(const rr_encoder *encoder) {

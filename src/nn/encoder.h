@@ -29,7 +29,7 @@ rr_status rr_encoder_create(const rr_model_config *model, size_t features, uint3
                             rr_encoder *out);
 void rr_encoder_free(rr_encoder *encoder);
 
-/** "<prefix>rnn.*", then "<prefix>embedding.weight": the last whose gradients are finished. prefix: "" or "encoder." */
+/** "<prefix>rnn.*", then "<prefix>embedding.weight". prefix: "" or "encoder." */
 rr_status rr_encoder_declare(rr_encoder *encoder, rr_params *params, const char *prefix, size_t vocab_size);
 
 void rr_encoder_plan(rr_encoder *encoder, rr_arena *arena, size_t max_total, size_t max_steps, size_t max_rows,
@@ -51,7 +51,8 @@ void rr_encoder_forward(rr_encoder *encoder, const rr_params *params, const rr_s
 
 /**
  * The mirror, from encoder->dtop [total, width], which is overwritten, and the gradient of state_out (or NULL). Says
- * ready of the recurrent layers.
+ * ready of the recurrent layers, and before the last of them that the tail is, where the embedding is the last
+ * parameter: nothing may be added to it after this.
  */
 void rr_encoder_backward(rr_encoder *encoder, const rr_params *params, const rr_sequence *sequence,
                          const int32_t *tokens, const float *dstate_out, const rr_dropout *dropout,

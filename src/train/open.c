@@ -148,6 +148,8 @@ static rr_status open_reducer(rr_run *run) {
     if (listed == RR_OK) listed = rr_gradients_reserve(&run->sums, params, first_by_rows);
     RR_TRY(rr_comm_agree(run->comm, listed));
     size_t dense = first_by_rows < params->count ? params->items[first_by_rows].offset : params->total;
+    const rr_param *last = &params->items[params->count - 1];
+    size_t tail = last->rowwise && last->offset < dense ? last->offset : dense;
     size_t *cuts = malloc((params->count + 1) * sizeof *cuts);
     rr_status status =
         rr_comm_agree(run->comm, cuts != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory for gradient buckets"));
@@ -157,7 +159,7 @@ static rr_status open_reducer(rr_run *run) {
     }
     for (size_t i = 0; i < params->count; i++) cuts[i] = rr_param_end(params, i);
     status = rr_reducer_create_by_shards(run->comm, &run->settings.dist, run->sums.shards > 0 ? &run->sums.parts : NULL,
-                                         params->grads, params->total, dense, RR_CLIP_PIECE, cuts, params->count,
+                                         params->grads, params->total, dense, tail, RR_CLIP_PIECE, cuts, params->count,
                                          &run->reducer);
     free(cuts);
     if (status == RR_OK) status = open_row_sums(run, first_by_rows);

@@ -50,7 +50,7 @@ static int act(int argc, char **argv) {
     rr_reducer_times times;
     rr_comm_limit_waits(comm, 1);
     rr_comm_phase(comm, "playing", 7);
-    rr_status ended = rr_reducer_create(comm, &config, grads, count, count, 1, &count, 1, &reducer);
+    rr_status ended = rr_reducer_create(comm, &config, grads, count, count, count, 1, &count, 1, &reducer);
     if (ended == RR_OK) ended = rr_control_create(comm, &exchange);
     if (strcmp(play, "abort") == 0) {
         if (culprit) rr_comm_abort(comm, rr_fail(status, "the file system went away"));

@@ -71,7 +71,7 @@ static void sum_whatever_is_ready_when(float *grads, const size_t *cuts, size_t 
             rr_reducer *reducer = NULL;
             uint64_t random = rank * 17 + t;
             if (!is_possible(allreduce, grads)) continue;
-            expect(rr_reducer_create(comm, &config, grads, used, used, 1, cuts, used_cuts, &reducer) == RR_OK);
+            expect(rr_reducer_create(comm, &config, grads, used, used, used, 1, cuts, used_cuts, &reducer) == RR_OK);
             for (size_t step = 0; step < 4 && reducer != NULL; step++) {
                 rr_reducer_times times;
                 grads[used] = 42;
@@ -115,7 +115,8 @@ static void what_ranks_own_is_summed_and_comes_together_again(float *grads, floa
             rr_reducer_times times;
             uint64_t random = rank * 19 + t;
             config.shard_optimizer = true;
-            expect(rr_reducer_create(comm, &config, grads, count, count, units[t], cuts, cut_count, &reducer) == RR_OK);
+            expect(rr_reducer_create(comm, &config, grads, count, count, count, units[t], cuts, cut_count, &reducer) ==
+                   RR_OK);
             if (reducer == NULL) continue;
             expect(rr_reducer_sharded(reducer) == (ranks > 1));
             for (size_t step = 0; step < 3; step++) {
@@ -181,8 +182,8 @@ static void buckets_close_at_cuts_and_divide_large_parameters(void **state) {
         rr_reducer *reducer = NULL;
         rr_reducer_times times;
         size_t count = cases[i].cuts[cases[i].cut_count - 1];
-        expect(rr_reducer_create(comm, &config, grads, count, count, 1, cases[i].cuts, cases[i].cut_count, &reducer) ==
-               RR_OK);
+        expect(rr_reducer_create(comm, &config, grads, count, count, count, 1, cases[i].cuts, cases[i].cut_count,
+                                 &reducer) == RR_OK);
         if (reducer == NULL) continue;
         expect(rr_reducer_buckets(reducer) == cases[i].buckets);
         rr_reducer_begin(reducer);
@@ -199,10 +200,10 @@ static void cuts_that_make_no_sense_are_refused_by_all(void **state) {
     static float grads[8];
     rr_dist_config config = configure(4, 0);
     rr_reducer *reducer = NULL;
-    expect(rr_reducer_create(comm, &config, grads, 8, 8, 1, (size_t[]){5, 3, 8}, 3, &reducer) == RR_ERR_RUNTIME);
-    expect(rr_reducer_create(comm, &config, grads, 8, 8, 1, (size_t[]){5, 7}, 2, &reducer) == RR_ERR_RUNTIME);
+    expect(rr_reducer_create(comm, &config, grads, 8, 8, 8, 1, (size_t[]){5, 3, 8}, 3, &reducer) == RR_ERR_RUNTIME);
+    expect(rr_reducer_create(comm, &config, grads, 8, 8, 8, 1, (size_t[]){5, 7}, 2, &reducer) == RR_ERR_RUNTIME);
     /* One rank alone is enough. */
-    expect(rr_reducer_create(comm, &config, grads, 8, 8, 1, (size_t[]){5, rank == 0 ? 7 : 8}, 2, &reducer) ==
+    expect(rr_reducer_create(comm, &config, grads, 8, 8, 8, 1, (size_t[]){5, rank == 0 ? 7 : 8}, 2, &reducer) ==
            RR_ERR_RUNTIME);
     expect(reducer == NULL);
     settle();
@@ -217,7 +218,7 @@ static void sums_travel_while_ranks_compute(void **state) {
         rr_reducer *reducer = NULL;
         rr_reducer_times times;
         if (!is_possible(config.allreduce, grads)) continue;
-        expect(rr_reducer_create(comm, &config, grads, count, count, 1, cuts, 2, &reducer) == RR_OK);
+        expect(rr_reducer_create(comm, &config, grads, count, count, count, 1, cuts, 2, &reducer) == RR_OK);
         const rr_hooks *hooks = rr_reducer_hooks(reducer);
         rr_reducer_begin(reducer);
         fill(grads, 0, half, 1);
@@ -242,6 +243,47 @@ static void sums_travel_while_ranks_compute(void **state) {
     settle();
 }
 
+/* What lies behind `tail` travels when it is said to be there, before the rest or in the midst of it. */
+static void the_tail_may_be_ready_first(void **state) {
+    (void)state;
+    const size_t body = 200000, count = 3 * body, cuts[] = {body, count};
+    float *grads = malloc(count * sizeof *grads);
+    rr_dist_config config = configure((double)body / 3, 0);
+    for (config.allreduce = 0; config.allreduce <= (int)rr_allreduce_count; config.allreduce++) {
+        rr_reducer *reducer = NULL;
+        rr_reducer_times times;
+        if (!is_possible(config.allreduce, grads)) continue;
+        expect(rr_reducer_create(comm, &config, grads, count, count, body, 1, cuts, 2, &reducer) == RR_OK);
+        const rr_hooks *hooks = rr_reducer_hooks(reducer);
+        for (size_t step = 0; step < 3; step++) {
+            size_t before = step == 1 ? body / 2 : 0;
+            bool speaks = step < 2 || rank % 2 == 0; /* others say nothing until the end */
+            for (size_t i = 0; i < count; i++) grads[i] = NAN;
+            rr_reducer_begin(reducer);
+            fill(grads, 0, before, step);
+            if (speaks) rr_hooks_ready(hooks, before);
+            rr_hooks_tail(hooks, body + 1); /* not all of it yet */
+            spend(hooks, 0.002);
+            fill(grads, body, count, step);
+            if (speaks) rr_hooks_tail(hooks, body);
+            size_t unsummed = count - body;
+            for (double end = rr_clock_seconds() + 20; ranks > 1 && step < 2 && unsummed > 0;) {
+                spend(hooks, 0.01);
+                unsummed = 0;
+                for (size_t i = body; i < count; i++) unsummed += grads[i] == gradient(rank, step, i);
+                if (unsummed <= count / 100 || rr_clock_seconds() > end) break;
+            }
+            expect(ranks == 1 || step == 2 || unsummed <= count / 100);
+            fill(grads, before > 0 ? body / 2 : 0, body, step);
+            expect(rr_reducer_finish(reducer, &times) == RR_OK);
+            expect(count_bad(grads, count, step) == 0);
+        }
+        rr_reducer_free(reducer);
+    }
+    free(grads);
+    settle();
+}
+
 static void without_computing_nothing_is_hidden(void **state) {
     (void)state;
     const size_t count = 100000;
@@ -249,7 +291,7 @@ static void without_computing_nothing_is_hidden(void **state) {
     rr_dist_config config = configure(30000, 0);
     rr_reducer *reducer = NULL;
     rr_reducer_times times;
-    expect(rr_reducer_create(comm, &config, grads, count, count, 1, &count, 1, &reducer) == RR_OK);
+    expect(rr_reducer_create(comm, &config, grads, count, count, count, 1, &count, 1, &reducer) == RR_OK);
     rr_reducer_begin(reducer);
     fill(grads, 0, count, 0);
     expect(rr_reducer_finish(reducer, &times) == RR_OK);
@@ -267,7 +309,7 @@ static void hooks_of_earlier_micro_batches_start_nothing(void **state) {
     rr_dist_config config = configure(100, 0);
     rr_reducer *reducer = NULL;
     rr_reducer_times times;
-    expect(rr_reducer_create(comm, &config, grads, count, count, 1, &count, 1, &reducer) == RR_OK);
+    expect(rr_reducer_create(comm, &config, grads, count, count, count, 1, &count, 1, &reducer) == RR_OK);
     rr_reducer_begin(reducer);
     fill(grads, 0, count, 0);
     rr_hooks_ready(rr_reducer_tick_hooks(reducer), count);
@@ -291,7 +333,7 @@ static void the_control_exchange_moves_on_with_the_ticks(void **state) {
     rr_dist_config config = configure(10000, 0);
     rr_reducer *reducer = NULL;
     rr_control_exchange *exchange = NULL;
-    expect(rr_reducer_create(comm, &config, grads, count, count, 1, &count, 1, &reducer) == RR_OK);
+    expect(rr_reducer_create(comm, &config, grads, count, count, count, 1, &count, 1, &reducer) == RR_OK);
     expect(rr_control_create(comm, &exchange) == RR_OK);
     rr_reducer_on_tick(reducer, tick_control, exchange);
     for (size_t step = 0; step < 20; step++) {
@@ -325,7 +367,7 @@ static void every_tick_is_passed_on(void **state) {
     size_t ticks = 0;
     rr_dist_config config = configure(4, 0);
     rr_reducer *reducer = NULL;
-    expect(rr_reducer_create(comm, &config, grads, count, count, 1, &count, 1, &reducer) == RR_OK);
+    expect(rr_reducer_create(comm, &config, grads, count, count, count, 1, &count, 1, &reducer) == RR_OK);
     rr_reducer_on_tick(reducer, count_tick, &ticks);
     rr_hooks_tick(rr_reducer_hooks(reducer));
     rr_hooks_tick(rr_reducer_tick_hooks(reducer));
@@ -342,7 +384,7 @@ static void what_it_tells_about_itself(void **state) {
         rr_dist_config config = configure(1024, choice);
         rr_reducer *reducer = NULL;
         if (!is_possible(choice, grads)) continue;
-        expect(rr_reducer_create(comm, &config, grads, count, count, 1, &count, 1, &reducer) == RR_OK);
+        expect(rr_reducer_create(comm, &config, grads, count, count, count, 1, &count, 1, &reducer) == RR_OK);
         expect(rr_reducer_buckets(reducer) == 4);
         expect(strcmp(rr_reducer_algorithm(reducer), ranks > 1 ? rr_allreduces[choice - 1]->name : "none") == 0);
         rr_reducer_free(reducer);
@@ -357,6 +399,7 @@ static int run(void) {
         cmocka_unit_test(buckets_close_at_cuts_and_divide_large_parameters),
         cmocka_unit_test(cuts_that_make_no_sense_are_refused_by_all),
         cmocka_unit_test(sums_travel_while_ranks_compute),
+        cmocka_unit_test(the_tail_may_be_ready_first),
         cmocka_unit_test(without_computing_nothing_is_hidden),
         cmocka_unit_test(hooks_of_earlier_micro_batches_start_nothing),
         cmocka_unit_test(the_control_exchange_moves_on_with_the_ticks),

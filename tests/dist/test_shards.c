@@ -52,7 +52,8 @@ static void check_sum(const rr_shard_parts *parts, int allreduce, bool sharded, 
     static const size_t cuts[] = {1, 700, 700, 5000, COUNT};
     rr_reducer *reducer = NULL;
     rr_reducer_times times;
-    expect(rr_reducer_create_by_shards(comm, &config, parts, values, COUNT, COUNT, 64, cuts, 5, &reducer) == RR_OK);
+    expect(rr_reducer_create_by_shards(comm, &config, parts, values, COUNT, COUNT, COUNT, 64, cuts, 5, &reducer) ==
+           RR_OK);
     for (size_t step = 0; step < 3 && reducer != NULL; step++) {
         size_t bad = 0;
         fill(parts, arrays, values);
@@ -201,7 +202,8 @@ static void algorithms_without_that_order_are_refused(void **state) {
     for (int ring_or_mpi = 1; ring_or_mpi <= 2 && ranks > 1; ring_or_mpi++) {
         rr_dist_config config = {.allreduce = ring_or_mpi, .bucket_mb = 1, .logical_shards = 4};
         rr_reducer *reducer = NULL;
-        expect(rr_reducer_create_by_shards(comm, &config, &parts, values, 8, 8, 1, &cut, 1, &reducer) == RR_ERR_INPUT);
+        expect(rr_reducer_create_by_shards(comm, &config, &parts, values, 8, 8, 8, 1, &cut, 1, &reducer) ==
+               RR_ERR_INPUT);
         expect(strstr(rr_last_error(), "order of shards") != NULL);
     }
     rr_shard_parts_free(&parts);

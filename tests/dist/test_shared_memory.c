@@ -143,7 +143,7 @@ static rr_status reduce(int choice, float *grads, size_t count, const char **alg
     rr_dist_config config = {.allreduce = choice, .bucket_mb = 0.1, .threads_per_rank = 1};
     rr_reducer *reducer = NULL;
     rr_reducer_times times;
-    rr_status status = rr_reducer_create(comm, &config, grads, count, count, 1, &count, 1, &reducer);
+    rr_status status = rr_reducer_create(comm, &config, grads, count, count, count, 1, &count, 1, &reducer);
     if (status != RR_OK) return status;
     size_t bad = 0;
     for (size_t i = 0; i < count; i++) grads[i] = (float)((rank + 1) * (i % 101));

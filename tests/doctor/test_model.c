@@ -11,7 +11,8 @@
 
 /* Passes of 1 s with 10 rows and 2 s with 20; half of the gradients are ready at half of the pass, the rest at its end.
  */
-static rr_trace_event ten[] = {{0.25, 0}, {0.5, 1000}, {1, 2000}}, twenty[] = {{0.5, 0}, {1, 1000}, {2, 2000}};
+static rr_trace_event ten[] = {{.s = 0.25}, {.s = 0.5, .end = 1000}, {.s = 1, .end = 2000}},
+                      twenty[] = {{.s = 0.5}, {.s = 1, .end = 1000}, {.s = 2, .end = 2000}};
 static const rr_compute_point points[] = {{10, 0.1, {.pass_s = 1, .events = ten, .count = 3}},
                                           {20, 0.1, {.pass_s = 2, .events = twenty, .count = 3}}};
 

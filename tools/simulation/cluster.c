@@ -76,14 +76,15 @@ static void sum_once(rr_comm *comm, size_t bytes, const char *algorithm) {
     free(values);
 }
 
-/* A trace as `bench pass` writes it: "pass_s rest_s floats", cuts, and events "s end". */
+/* A trace as `bench pass` writes it: "pass_s rest_s floats", cuts, and events "s end" or "s -tail". */
 typedef struct pass {
     double pass_s, rest_s;
     size_t floats, cut_count, event_count;
+    size_t tail; /* where it begins; floats: it is never spoken of */
     size_t *cuts;
     struct event {
         double s;
-        size_t end;
+        long long end; /* 0: a tick; less: the tail */
     } * events;
 } pass;
 
@@ -98,8 +99,11 @@ static void read_pass(const char *path, pass *p) {
     p->events = calloc(p->event_count + 1, sizeof *p->events);
     for (size_t i = 0; i < p->cut_count; i++)
         if (fscanf(file, "%zu", &p->cuts[i]) != 1) MPI_Abort(MPI_COMM_WORLD, 2);
-    for (size_t i = 0; i < p->event_count; i++)
-        if (fscanf(file, "%lf %zu", &p->events[i].s, &p->events[i].end) != 2) MPI_Abort(MPI_COMM_WORLD, 2);
+    p->tail = p->floats;
+    for (size_t i = 0; i < p->event_count; i++) {
+        if (fscanf(file, "%lf %lld", &p->events[i].s, &p->events[i].end) != 2) MPI_Abort(MPI_COMM_WORLD, 2);
+        if (p->events[i].end < 0) p->tail = (size_t)-p->events[i].end;
+    }
     fclose(file);
 }
 
@@ -115,7 +119,7 @@ static void step(rr_comm *comm, const char *path, double bucket_mb, const char *
     read_pass(path, &p);
     float *grads = SMPI_SHARED_MALLOC(p.floats * sizeof *grads); /* one for all ranks: sums mean nothing then */
     rr_dist_config config = {.allreduce = (int)choice_of(algorithm), .bucket_mb = bucket_mb};
-    must(rr_reducer_create(comm, &config, grads, p.floats, p.floats, 1024, p.cuts, p.cut_count, &reducer));
+    must(rr_reducer_create(comm, &config, grads, p.floats, p.floats, p.tail, 1024, p.cuts, p.cut_count, &reducer));
     const rr_hooks *hooks = rr_reducer_hooks(reducer);
     MPI_Barrier(MPI_COMM_WORLD);
     double start = MPI_Wtime();
@@ -123,7 +127,9 @@ static void step(rr_comm *comm, const char *path, double bucket_mb, const char *
     for (size_t i = 0; i < p.event_count && overlap; i++) {
         wait_until(start + p.events[i].s);
         if (p.events[i].end > 0)
-            rr_hooks_ready(hooks, p.events[i].end);
+            rr_hooks_ready(hooks, (size_t)p.events[i].end);
+        else if (p.events[i].end < 0)
+            rr_hooks_tail(hooks, (size_t)-p.events[i].end);
         else
             rr_hooks_tick(hooks);
     }
