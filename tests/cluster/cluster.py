@@ -84,6 +84,14 @@ class Slurm:
     def wait_for_state(self, job, *states):
         return wait_until(lambda: self.state(job) in states and self.state(job), lambda: f"job {job} is {self.state(job)}, not {states}")
 
+    def hold(self, job):
+        """A job that waits is not started before release(). False if it does not wait."""
+        try:
+            self.run("scontrol", "hold", job)
+        except AssertionError:  # it has just started
+            return False
+        return self.state(job) == "PENDING"
+
     def release(self, job):
         """Starts a job that was queued again, once nothing is left of it where it ran: Slurm would hold it for two minutes.
 
@@ -100,6 +108,7 @@ class Slurm:
         if self.state(job) == "PENDING":
             try:
                 self.run("scontrol", "update", f"jobid={job}", "starttime=now+1")
+                self.run("scontrol", "release", job)
             except AssertionError:  # it has just started
                 return
             wait_until(lambda: self.state(job) != "PENDING", lambda: f"job {job} waits for {self.field(job, 'Reason')}")

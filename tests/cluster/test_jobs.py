@@ -114,14 +114,14 @@ class Training:
                            lambda: f"{self.name} is not queued again: {slurm.state(self.job)}\n{self.output()}")
 
     def wait_for_requeue(self):
-        """It has left its nodes, and waits. After some troubles Slurm starts it at once; then it is stopped once more."""
+        """It has left its nodes, and waits, held there. After some troubles Slurm starts it at once; then it is stopped once more."""
         self.wait_for_restart()
 
         def waits():
             if slurm.state(self.job) == "RUNNING" and len(self.ranks()) == self.nodes * self.ranks_a_node:
                 slurm.run("scancel", "--signal=USR1", "--batch", self.job)
                 time.sleep(1)
-            return slurm.state(self.job) == "PENDING"
+            return slurm.state(self.job) == "PENDING" and slurm.hold(self.job)
         cluster.wait_until(waits, lambda: f"{self.name} is not queued again: {slurm.state(self.job)}\n{self.output()}")
 
     def finish(self, steps=None):
@@ -306,9 +306,11 @@ class Jobs(unittest.TestCase):
             training.output_name = f"ringrnn-sweep-{array}_{index + 1}.out"
         for training in (first, second):
             training.wait_for_training()
+        cluster.send(first.ranks(), signal.SIGSTOP)  # it is not to get far ahead
         warned(second)  # the last of an array has the array's own number
         second.wait_for_requeue()
         self.assertEqual(slurm.field(first.job, "Restarts"), "0")
+        cluster.send(first.ranks(), signal.SIGCONT)
         rank_killed(first)
         first.wait_for_requeue()
         steps = steps_from(max(step_of(training.path()) for training in (first, second)))
