@@ -123,7 +123,7 @@ def every_run():
                 yield ranks, nodes, threads, level, shares
 
 
-STRIDE = 23  # of all runs, which are too many: no factor of any option's count, so each case meets all pairs of options
+STRIDE = 23  # of all runs, which are too many: so the cases together meet all pairs of options
 
 # One after the other, so that each case meets other pairs of them.
 SOME_RUNS = ((1, None, 1, "avx512", WAYS[1]), (2, None, 2, "avx2", WAYS[2]), (3, "0,0,1", 1, "avx512", WAYS[0]),
