@@ -95,10 +95,10 @@ void rr_rnn_plan(rr_rnn *rnn, rr_arena *arena, size_t max_total, size_t max_step
     }
     rnn->c_step = cell->states > 1 ? rr_arena_floats(arena, max_rows * H) : NULL;
     if (!training) return;
-    size_t strip = group * rr_panel_columns(), gates = rr_strips_floats(group, GH);
-    rnn->block_floats = strip > RR_RNN_BLOCK_FLOATS ? strip : RR_RNN_BLOCK_FLOATS;
-    if (rnn->block_floats > gates) rnn->block_floats = gates;
-    rnn->block_strips = rr_arena_floats(arena, rr_team_size(rnn->spec.team) * rnn->block_floats);
+    size_t threads = rr_team_size(rnn->spec.team), share = (rr_strips_count(GH) + threads - 1) / threads;
+    size_t block = share * rr_panel_columns() < RR_RNN_BLOCK_ROWS ? share * rr_panel_columns() : RR_RNN_BLOCK_ROWS;
+    rnn->block_floats = group * block;
+    rnn->block_strips = rr_arena_floats(arena, threads * rnn->block_floats);
     rnn->values_strips = rr_arena_floats(arena, rr_strips_floats(group, widest));
     if (rnn->max_shards > 0) {
         size_t depth = rr_tree_depth(rnn->max_shards);

@@ -169,28 +169,48 @@ static void pack(const direction *d, const group *g, size_t columns, size_t firs
     rr_profile_enter(outer);
 }
 
-/* Rows [first, first + count) of dw, and of the bias. Chunk by chunk, or by shards the pieces that they have of it. */
-static void gradient_of_rows(const worker *p, const group *g, const factors *f, size_t first, size_t count) {
+/* Rows [first, first + count) of a weight's gradient, and columns [from, to). Chunk by chunk, or by shards the pieces
+ * that they have of it. */
+static void multiply(const worker *p, const group *g, const factors *f, size_t first, size_t count, size_t from,
+                     size_t to) {
     const direction *d = p->d;
     const rr_rnn *rnn = d->rnn;
-    size_t GH = rnn->spec.cell->gates * rnn->spec.hidden_size;
-    float *strips = rnn->block_strips + p->thread * rnn->block_floats;
-    float *dw = rr_param_grad(d->params, f->weight) + first * f->width;
-    float *bias = f->bias != (size_t)-1 ? rr_param_grad(d->params, f->bias) + first : NULL;
-    const float *dgates = f->dgates + first;
-    pack(d, g, count, 0, SIZE_MAX, dgates, GH, strips);
-    if (d->shards != NULL) {
-        rr_strips_multiply_shards(g->rows, count, f->width, strips, rnn->values_strips, 0, count, &d->shards->strips,
+    const float *dgates = rnn->block_strips + p->thread * rnn->block_floats;
+    const float *values = rnn->values_strips + from * g->rows;
+    float *dw = rr_param_grad(d->params, f->weight) + first * f->width + from;
+    if (d->shards != NULL)
+        rr_strips_multiply_shards(g->rows, count, to - from, dgates, values, 0, count, &d->shards->strips,
                                   rnn->shard_tiles + p->thread * rnn->tile_floats, dw, f->width);
-        if (bias != NULL)
-            rr_shard_rows_bias(d->shards, count, dgates, GH, rnn->shard_bias + d->shards->strips.depth * first, bias);
-        return;
-    }
     for (size_t i = 0; i < g->count; i++) {
         rr_strip_piece chunk = {g->chunks[i].begin - g->first, g->chunks[i].end - g->first};
-        rr_strips_multiply_piece(chunk, g->rows, count, f->width, strips, rnn->values_strips, 0, count,
-                                 f->adds || i > 0, dw, f->width);
-        if (bias != NULL) rr_bias_backward(chunk.end - chunk.begin, count, dgates + g->chunks[i].begin * GH, GH, bias);
+        rr_strips_multiply_piece(chunk, g->rows, count, to - from, dgates, values, 0, count, f->adds || i > 0, dw,
+                                 f->width);
+    }
+}
+
+static void bias_gradient(const worker *p, const group *g, const factors *f, size_t first, size_t count) {
+    const direction *d = p->d;
+    size_t GH = d->rnn->spec.cell->gates * d->rnn->spec.hidden_size;
+    const float *dgates = f->dgates + first;
+    if (f->bias == (size_t)-1) return;
+    float *bias = rr_param_grad(d->params, f->bias) + first;
+    if (d->shards != NULL)
+        rr_shard_rows_bias(d->shards, count, dgates, GH, d->rnn->shard_bias + d->shards->strips.depth * first, bias);
+    for (size_t i = 0; i < g->count; i++)
+        rr_bias_backward(g->chunks[i].end - g->chunks[i].begin, count, dgates + g->chunks[i].begin * GH, GH, bias);
+}
+
+/* Rows [first, first + count) of both. */
+static void gradient_of_rows(const worker *p, const group *g, const factors *f, size_t first, size_t count) {
+    const rr_rnn *rnn = p->d->rnn;
+    size_t GH = rnn->spec.cell->gates * rnn->spec.hidden_size;
+    size_t columns = RR_RNN_TICK_MACS / (g->rows * count + 1) / RR_RNN_BLOCK_COLUMNS * RR_RNN_BLOCK_COLUMNS;
+    if (columns == 0) columns = RR_RNN_BLOCK_COLUMNS;
+    pack(p->d, g, count, 0, SIZE_MAX, f->dgates + first, GH, rnn->block_strips + p->thread * rnn->block_floats);
+    bias_gradient(p, g, f, first, count);
+    for (size_t from = 0; from < f->width; from += columns) {
+        multiply(p, g, f, first, count, from, from + columns < f->width ? from + columns : f->width);
+        rr_hooks_tick(p->hooks);
     }
 }
 
@@ -202,8 +222,7 @@ static void weight_gradient(const worker *p, const group *g, const factors *f) {
     size_t GH = rnn->spec.cell->gates * rnn->spec.hidden_size, panel = rr_panel_columns();
     rr_share strips = rr_share_of(rr_strips_count(GH), p->thread, p->threads);
     rr_share values = rr_share_of(rr_strips_count(f->width), p->thread, p->threads);
-    size_t block = RR_RNN_TICK_MACS / (g->rows * f->width * panel + 1) + 1;
-    while (block > 1 && block * g->rows * panel > rnn->block_floats) block--;
+    size_t block = RR_RNN_BLOCK_ROWS / panel;
     pack(d, g, f->width, values.first, values.end, f->values, f->width, rnn->values_strips);
     rr_team_barrier(rnn->spec.team); /* the strips of the values are everybody's, those of dgates each thread's own */
     rr_phase outer = rr_profile_enter(RR_PHASE_WEIGHT_GRADIENT);
@@ -213,7 +232,6 @@ static void weight_gradient(const worker *p, const group *g, const factors *f) {
         gradient_of_rows(p, g, f, first * panel, written - first * panel);
         if (g->is_last && p->threads == 1)
             rr_hooks_ready(p->hooks, d->params->items[f->weight].offset + written * f->width);
-        rr_hooks_tick(p->hooks);
     }
     rr_profile_enter(outer);
     rr_team_barrier(rnn->spec.team); /* before the strips are written anew */

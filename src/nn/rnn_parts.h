@@ -11,7 +11,8 @@ enum {
     RR_RNN_TICK_MACS = 100 * 1000 * 1000, /* products are cut so that a tick comes at least every few ms */
     RR_RNN_CHUNK_ROWS = 256,              /* time steps are taken together up to that many packed rows, */
     RR_RNN_GROUP_ROWS = 1024,             /* and chunks, for the gradients of the weights, up to that many */
-    RR_RNN_BLOCK_FLOATS = 96 * 1024       /* of the gates' gradients that are packed at a time: in the second cache */
+    RR_RNN_BLOCK_ROWS = 512,              /* rows of a weight that are made at a time, and */
+    RR_RNN_BLOCK_COLUMNS = 256            /* columns at least: what they are made of then stays in the second cache */
 };
 
 /** One direction of one layer. N = max_total packed rows; what is only for training is NULL without it. */
