@@ -3,7 +3,8 @@
  * the same files as the program. One rank a node. Time is simulated time; adding numbers costs none.
  *
  *   cluster allreduce BYTES ALGORITHM   one sum, and beside it MPI_Allreduce as --cfg=smpi/allreduce chooses it
- *   cluster step TRACE BUCKET_MB ALGORITHM OVERLAP   the exchange of a step: computing as the trace says, by waiting
+ *   cluster step TRACE BUCKET_MB ALGORITHM OVERLAP ROWS WIDTH   the exchange of a step: computing as the trace says, by
+ *                                       waiting; ROWS not 0: the tail goes as so many rows of a rank
  *
  * One line of JSON each.
  */
@@ -30,8 +31,17 @@ rr_status rr_allreduce_shared_create(rr_comm *comm, const rr_shard_parts *parts,
     (void)comm, (void)parts, (void)max_count, (void)unit, (void)tag, (void)out;
     return rr_fail(RR_ERR_RUNTIME, "no memory is shared between nodes");
 }
-rr_status rr_sum_rows_start(rr_sum_rows *operation) { return (void)operation, RR_OK; }
-rr_status rr_sum_rows_test(rr_sum_rows *operation, bool *done) { return (void)operation, *done = true, RR_OK; }
+
+/* The messages of src/dist/sum_rows.c: every rank's slot goes to all. Adding rows takes no time here. */
+struct rr_sum_rows {
+    rr_allreduce *gather;
+    float *slots; /* [ranks, slot] */
+    size_t count;
+};
+rr_status rr_sum_rows_start(rr_sum_rows *op) {
+    return rr_allreduce_ring.start(op->gather, RR_ALLGATHER, op->slots, op->count);
+}
+rr_status rr_sum_rows_test(rr_sum_rows *op, bool *done) { return rr_allreduce_ring.test(op->gather, done); }
 
 static void must(rr_status status) {
     if (status == RR_OK) return;
@@ -112,14 +122,22 @@ static void wait_until(double when) {
     if (left > 0) usleep((useconds_t)(1e6 * left));
 }
 
-static void step(rr_comm *comm, const char *path, double bucket_mb, const char *algorithm, bool overlap) {
+static void step(rr_comm *comm, const char *path, double bucket_mb, const char *algorithm, bool overlap, size_t rows,
+                 size_t width) {
     pass p;
     rr_reducer *reducer;
     rr_reducer_times times;
     read_pass(path, &p);
+    size_t slot = (1 + rows) * (width + 1), dense = rows > 0 ? p.tail : p.floats;
+    rr_sum_rows by_rows = {.count = comm->size * slot};
     float *grads = SMPI_SHARED_MALLOC(p.floats * sizeof *grads); /* one for all ranks: sums mean nothing then */
     rr_dist_config config = {.allreduce = (int)choice_of(algorithm), .bucket_mb = bucket_mb};
-    must(rr_reducer_create(comm, &config, grads, p.floats, p.floats, p.tail, 1024, p.cuts, p.cut_count, &reducer));
+    must(rr_reducer_create(comm, &config, grads, p.floats, dense, p.tail, 1024, p.cuts, p.cut_count, &reducer));
+    by_rows.slots = SMPI_SHARED_MALLOC(by_rows.count * sizeof *by_rows.slots);
+    if (rows > 0) {
+        must(rr_allreduce_ring.create(comm, by_rows.count, slot, 1024, &by_rows.gather));
+        must(rr_reducer_sum_rows(reducer, &by_rows));
+    }
     const rr_hooks *hooks = rr_reducer_hooks(reducer);
     MPI_Barrier(MPI_COMM_WORLD);
     double start = MPI_Wtime();
@@ -137,12 +155,14 @@ static void step(rr_comm *comm, const char *path, double bucket_mb, const char *
     must(rr_reducer_finish(reducer, &times));
     double exposed = slowest(MPI_Wtime() - start) - p.pass_s, whole = p.pass_s + p.rest_s;
     if (comm->rank == 0)
-        printf("{\"simulated\": \"step\", \"ranks\": %zu, \"gradient_bytes\": %zu, \"buckets\": %zu, \"algorithm\": "
+        printf("{\"simulated\": \"step\", \"ranks\": %zu, \"summed_bytes\": %zu, \"row_bytes\": %zu, \"buckets\": %zu, "
+               "\"algorithm\": "
                "\"%s\", \"overlap\": %s, \"compute_ms\": %.2f, \"comm_exposed_ms\": %.2f, \"step_ms\": %.2f, "
                "\"exposed_fraction\": %.4f, \"weak_efficiency\": %.4f}\n",
-               comm->size, p.floats * sizeof(float), rr_reducer_buckets(reducer), rr_reducer_algorithm(reducer),
-               overlap ? "true" : "false", 1e3 * whole, 1e3 * exposed, 1e3 * (whole + exposed),
-               exposed / (whole + exposed), whole / (whole + exposed));
+               comm->size, dense * sizeof(float), rows > 0 ? by_rows.count * sizeof(float) : 0,
+               rr_reducer_buckets(reducer), rr_reducer_algorithm(reducer), overlap ? "true" : "false", 1e3 * whole,
+               1e3 * exposed, 1e3 * (whole + exposed), exposed / (whole + exposed), whole / (whole + exposed));
+    SMPI_SHARED_FREE(by_rows.slots);
     SMPI_SHARED_FREE(grads);
 }
 
@@ -162,8 +182,9 @@ int main(int argc, char **argv) {
                     .places = calloc((size_t)size, sizeof(rr_rank_place))};
     if (argc == 4 && strcmp(argv[1], "allreduce") == 0)
         sum_once(&comm, strtoull(argv[2], NULL, 10), argv[3]);
-    else if (argc == 6 && strcmp(argv[1], "step") == 0)
-        step(&comm, argv[2], strtod(argv[3], NULL), argv[4], strcmp(argv[5], "overlap") == 0);
+    else if (argc == 8 && strcmp(argv[1], "step") == 0)
+        step(&comm, argv[2], strtod(argv[3], NULL), argv[4], strcmp(argv[5], "overlap") == 0,
+             strtoull(argv[6], NULL, 10), strtoull(argv[7], NULL, 10));
     else
         return 2;
     free(comm.places);
