@@ -100,6 +100,25 @@ static rr_status is_best_here(rr_run *run, bool *out) {
     return status;
 }
 
+/* Collective: whether the best weights are in this folder. */
+static rr_status look_for_best(rr_run *run, bool *found) {
+    bool is_here = false;
+    RR_TRY(rr_comm_agree(run->comm, run->store != NULL ? is_best_here(run, &is_here) : RR_OK));
+    double here = is_here;
+    RR_TRY(rr_comm_max_doubles(run->comm, &here, 1));
+    *found = here > 0;
+    return RR_OK;
+}
+
+/* A run that was killed while it saved may go on from a checkpoint that is not named the best yet. */
+static rr_status name_best(rr_run *run) {
+    const rr_progress *progress = &run->progress;
+    bool found;
+    if (isnan(progress->best_value) || progress->best_step != progress->position.step) return RR_OK;
+    RR_TRY(look_for_best(run, &found));
+    return found ? RR_OK : rr_run_save(run, true);
+}
+
 /*
  * Whether validation chose other weights than the last, and they are in this folder: a run that went back to an earlier
  * checkpoint, or came here from elsewhere, and has not been better since, has left its best behind.
@@ -108,20 +127,11 @@ static rr_status find_best(rr_run *run, bool *found) {
     const rr_progress *progress = &run->progress;
     *found = false;
     if (isnan(progress->best_value) || progress->best_step == progress->position.step) return RR_OK;
-    double here = 0;
-    rr_status status = RR_OK;
-    if (run->store != NULL) {
-        bool is_here = false;
-        status = is_best_here(run, &is_here);
-        here = is_here;
-        if (status == RR_OK && !is_here)
-            rr_log_message(
-                run->log, "the best weights, of step %" PRIu64 ", are not in this folder any more: the last are tested",
-                progress->best_step);
-    }
-    RR_TRY(rr_comm_agree(run->comm, status));
-    RR_TRY(rr_comm_max_doubles(run->comm, &here, 1));
-    *found = here > 0;
+    RR_TRY(look_for_best(run, found));
+    if (!*found)
+        rr_log_message(run->log,
+                       "the best weights, of step %" PRIu64 ", are not in this folder any more: the last are tested",
+                       progress->best_step);
     return RR_OK;
 }
 
@@ -190,6 +200,7 @@ static rr_status loop(rr_run *run) {
         return RR_OK;
     }
     run->progress.finished = false;
+    RR_TRY(name_best(run));
     if (run->options->profile && run->log != NULL) rr_profile_start();
     while (!is_done(run)) {
         const rr_position *at = &run->progress.position;

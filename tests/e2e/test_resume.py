@@ -6,7 +6,7 @@ import signal
 import time
 import unittest
 
-from harness import Case, metrics_without_times, run, start, state_hash
+from harness import Case, metrics_without_times, read_checkpoint, run, start, state_hash
 
 ALL = os.environ.get("RINGRNN_TEST_ALL") is not None
 
@@ -41,6 +41,20 @@ class Resume(Case):
                 return
             time.sleep(0.1)
         self.fail("ranks of a killed job are still there after 10 s")
+
+    def test_killed_before_a_checkpoint_is_named_the_best_it_is_named_so_later(self):
+        """Step 20 is the first that validation sees, and after it learning does harm."""
+        values = {"optim__lr": 0.002, "schedule": "{type: multi_step, interval: step, milestones: [20, 20, 20], gamma: 10}"}
+        best = self.path("killed", "best.safetensors")
+        self.train("whole", 2, **values)
+        for shards in ("false", "true"):
+            self.train("killed", 2, env={"RINGRNN_FAULT": "kill:0:21"}, expect=None, options=["--resume", "never"],
+                       dist__shard_optimizer=shards, **values)
+            if os.path.exists(best):
+                os.remove(best)
+            self.train("killed", 2, dist__shard_optimizer=shards, **values)
+            self.assertEqual(read_checkpoint(best)[0]["step"], "20")
+            self.assertEqual(metrics_without_times(self.path("killed", "")), metrics_without_times(self.path("whole", "")))
 
     def test_kill_at_any_moment_and_resume_gives_the_same_bits(self):
         for ranks in (1, 2, 3) if ALL else (2,):
