@@ -9,6 +9,8 @@ import sys
 import tempfile
 import time
 
+import hosts
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 SLURM = os.path.join(HERE, "slurm")
 PATIENCE_S = 120  # for what takes a second on an idle machine
@@ -25,6 +27,8 @@ def missing():
     namespaces = ["unshare", "--net", "--uts", "--ipc", "--mount", "--pid", "--fork", "--mount-proc"]
     if subprocess.run([*namespaces, "ip", "link", "add", "bridge", "type", "bridge"], capture_output=True, check=False).returncode:
         return "needs leave to make namespaces, and a kernel with bridges"
+    if not hosts.can_enter_namespaces():
+        return hosts.CHROOT
     return None
 
 

@@ -7,16 +7,16 @@ import unittest
 
 from faults import SLOW_DISK, WAYS, FaultCase
 from harness import state_hash
-from hosts import wait_until
+from hosts import can_enter_namespaces, wait_until
 
 
 def mounts():
     """Whether this process may mount file systems in namespaces of its own."""
     return os.geteuid() == 0 and subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True,
-                                                check=False).returncode == 0
+                                                check=False).returncode == 0 and can_enter_namespaces()
 
 
-@unittest.skipUnless(mounts(), "a disk of their own needs root")
+@unittest.skipUnless(mounts(), "a disk of its own needs root, and no chroot")
 class Disk(FaultCase):
     """The run folder lies on a file system of a few MiB, of a mount namespace of this test."""
 

@@ -17,6 +17,15 @@ PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 KEEPALIVE = ("--mca", "oob_tcp_keepalive_time", "3", "--mca", "oob_tcp_keepalive_intvl", "1", "--mca", "oob_tcp_keepalive_probes", "3")
 
 
+CHROOT = "whoever enters a mount namespace leaves this chroot"
+
+
+def can_enter_namespaces():
+    """Whether this file is there for who enters a mount namespace: in a chroot it is not."""
+    enter = ["unshare", "--mount", "sh", "-c", 'exec nsenter --target $$ --mount test -e "$1"', "sh", os.path.abspath(__file__)]
+    return subprocess.run(enter, capture_output=True, check=False).returncode == 0
+
+
 def why_not():
     """What is missing here, or None."""
     if os.geteuid() != 0:
@@ -26,7 +35,9 @@ def why_not():
         return "needs " + ", ".join(missing)
     tried = subprocess.run(["unshare", *NAMESPACES, "ip", "link", "add", "probe", "type", "veth"], env={**os.environ, "PATH": PATH},
                            capture_output=True, text=True, check=False)
-    return None if tried.returncode == 0 else "this system gives no network namespaces: " + tried.stderr.strip()
+    if tried.returncode == 0:
+        return None if can_enter_namespaces() else CHROOT
+    return "this system gives no network namespaces: " + tried.stderr.strip()
 
 
 class Hosts:

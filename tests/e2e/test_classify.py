@@ -60,7 +60,7 @@ class Classify(Case):
                 self.assert_same_curve(f"{pooling}1", f"{pooling}{ranks}")
             self.train(f"{pooling}-micro", 2, train__micro_batch_size=3, **values)
             self.assert_same_curve(f"{pooling}1", f"{pooling}-micro")
-        self.assertLess(self.losses("last1")[-1], self.losses("last1")[0])
+        self.assertLess(sum(self.losses("last1")[-15:]), sum(self.losses("last1")[:15]))
 
     def test_threads_and_a_sharded_optimiser_give_the_same_bits(self):
         self.train("plain", 2)

@@ -62,7 +62,7 @@ class Qa(Stories):
                 self.train(f"{case}-{name}", ranks, **values, **more)
                 for a, b in zip(self.losses(f"{case}-one"), self.losses(f"{case}-{name}"), strict=True):
                     self.assertLess(abs(a - b), 1e-4 * max(1, abs(a)), name)
-            self.assertLess(self.losses(f"{case}-one")[-1], self.losses(f"{case}-one")[0])
+            self.assertLess(sum(self.losses(f"{case}-one")[-10:]), sum(self.losses(f"{case}-one")[:10]))
 
     def test_killed_and_resumed_it_has_the_same_bits(self):
         self.train("whole", 2)

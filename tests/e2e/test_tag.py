@@ -57,7 +57,7 @@ class Tag(Case):
             self.train(name, ranks, **values, **more)
             for a, b in zip(self.losses("one"), self.losses(name), strict=True):
                 self.assertLess(abs(a - b), 1e-4 * max(1, abs(a)), name)
-        self.assertLess(self.losses("one")[-1], self.losses("one")[0])
+        self.assertLess(sum(self.losses("one")[-10:]), sum(self.losses("one")[:10]))
 
     def test_a_random_field_and_characters_on_any_number_of_ranks(self):
         for own in (self.FIELD, self.CNN):
