@@ -215,11 +215,15 @@ class Rules(Case):
     def test_weights_of_a_past_that_was_left_are_not_tested_as_the_best(self):
         values = {"ckpt__keep": 20, "optim__lr": 0.002} # so slow that 60 steps are better than 20
         self.train(train__max_steps=60, eval__every=20, **values)
-        step = "step-00000020.safetensors"
-        result = self.train(options=["--resume", os.path.join(self.run_folder, "checkpoints", step)], train__max_steps=30,
-                            eval__every=1000, **values)
-        self.assertIn("of step 20, are not in this folder", result.stdout)
-        self.assertIn("last.safetensors", result.stdout)
+        def go_back(step):
+            file = os.path.join(self.run_folder, "checkpoints", f"step-{step:08}.safetensors")
+            return self.train(options=["--resume", file], train__max_steps=30, eval__every=1000, **values).stdout
+
+        said = go_back(21)
+        self.assertIn("of step 20, are not in this folder", said)
+        self.assertIn("last.safetensors", said)
+        self.assertIn("test with the weights of step 20,", go_back(20))
+        self.assertEqual(read_checkpoint(self.path("r", "best.safetensors"))[0]["step"], "20")
 
     def test_init_from_takes_weights_alone(self):
         self.train()
