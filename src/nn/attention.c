@@ -13,6 +13,7 @@ const char *const rr_attention_names[] = {"dot", "general", "additive", NULL};
 struct rr_attention {
     rr_attention_spec spec;
     size_t key_size;         /* floats of a key: what a query is compared with */
+    float scale;             /* of scores that are a product of query and key */
     rr_linear query, memory; /* additive both, general the memory's alone */
     size_t score;            /* additive: index of the parameter [1, size] */
 
@@ -34,6 +35,7 @@ rr_status rr_attention_create(const rr_attention_spec *spec, rr_attention **out)
     if (attention == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for an attention layer");
     attention->spec = *spec;
     attention->key_size = spec->kind == RR_ATTENTION_ADDITIVE ? spec->size : spec->query_size;
+    attention->scale = spec->scaled ? 1 / sqrtf((float)spec->query_size) : 1;
     *out = attention;
     return RR_OK;
 }
@@ -148,12 +150,12 @@ static void forward_share(void *ctx, size_t thread, size_t threads) {
         if (!mine(p, q, rows)) continue;
         reading r = reading_of(p, q);
         for (size_t j = 0; j < r.count; j++) {
-            const float *with = r.query;
+            const float *key = r.keys + j * K;
             if (a->spec.kind == RR_ATTENTION_ADDITIVE) {
-                hidden_layer(K, r.query, r.keys + j * K, hidden);
-                with = p->score;
-            }
-            r.weights[j] = rr_dot(K, with, with == r.query ? r.keys + j * K : hidden);
+                hidden_layer(K, r.query, key, hidden);
+                r.weights[j] = rr_dot(K, p->score, hidden);
+            } else
+                r.weights[j] = a->scale * rr_dot(K, r.query, key);
         }
         rr_softmax(r.count, r.weights);
         float *context = p->context + q * M;
@@ -200,8 +202,8 @@ static void score_backward(const part *p, const reading *r, size_t query, size_t
     const float *key = r->keys + j * K;
     if (a->spec.kind != RR_ATTENTION_ADDITIVE) {
         float *dkeys = a->spec.kind == RR_ATTENTION_DOT ? a->dvalues : a->dkeys;
-        rr_axpy(K, d, key, dquery);
-        rr_axpy(K, d, r->query, dkeys + (r->first + j) * K);
+        rr_axpy(K, a->scale * d, key, dquery);
+        rr_axpy(K, a->scale * d, r->query, dkeys + (r->first + j) * K);
         return;
     }
     hidden_layer(K, r->query, key, hidden);

@@ -3,6 +3,8 @@
  *   dot       q . m                    (Luong et al. 2015); sizes must be equal
  *   general   q . (W m)                (Luong et al. 2015)
  *   additive  v . tanh(W_q q + W_m m)  (Bahdanau et al. 2015)
+ * Those of dot and general grow with the size of the query, and a softmax of large scores learns nothing more; scaled,
+ * they are divided by the root of that size (Vaswani et al. 2017).
  */
 #ifndef RR_NN_ATTENTION_H
 #define RR_NN_ATTENTION_H
@@ -19,6 +21,7 @@ typedef struct rr_attention rr_attention;
 
 typedef struct rr_attention_spec {
     rr_attention_kind kind;
+    bool scaled;                          /* dot and general alone */
     size_t query_size, memory_size, size; /* size: of the hidden layer of additive scores */
     rr_team *team;                        /* borrowed */
 } rr_attention_spec;

@@ -30,6 +30,7 @@ rr_status rr_decoder_create(const rr_decoder_spec *spec, rr_decoder *out) {
     out->state_size = rr_rnn_state_size(out->rnn);
     if (!spec->attends) return RR_OK;
     rr_attention_spec attention = {.kind = spec->attention,
+                                   .scaled = spec->scaled,
                                    .query_size = out->width,
                                    .memory_size = spec->memory_size,
                                    .size = out->width,

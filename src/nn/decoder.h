@@ -17,6 +17,7 @@ typedef struct rr_decoder_spec {
     rr_model_config model; /* sizes, layers and dropout; never bidirectional */
     bool attends;
     rr_attention_kind attention;
+    bool scaled;         /* its scores, see rr_attention_spec */
     bool input_feeding;  /* with attention alone */
     size_t memory_size;  /* of the encoder's outputs */
     uint32_t first_site; /* of dropout: first_site + num_layers + 1 are taken */

@@ -21,6 +21,11 @@ static const rr_key keys[] = {
      .choices = attentions,
      .help = "how the question is compared with the story as it was read: dot and general as Luong et "
              "al. (2015), additive as Bahdanau et al. (2015); none: the answer is made from the last of them"},
+    {.name = "attention_scaled",
+     .type = RR_KEY_BOOL,
+     .offset = OWN(attention_scaled),
+     .preset = "false",
+     .help = "scores of dot and general are divided by the root of the query's size (Vaswani et al. 2017)"},
     {.name = "attend",
      .type = RR_KEY_ENUM,
      .offset = OWN(attend),
@@ -82,6 +87,7 @@ static rr_status declare(rr_qa *qa) {
     RR_TRY(rr_softmax_head_declare(&qa->head, params, "head", 2 * qa->width, qa->answers.count, (size_t)-1));
     if (qa->config.attention > 0) {
         rr_attention_spec attention = {.kind = (rr_attention_kind)(qa->config.attention - 1),
+                                       .scaled = qa->config.attention_scaled,
                                        .query_size = qa->width,
                                        .memory_size = qa->width,
                                        .size = qa->width,
@@ -111,10 +117,13 @@ static rr_status order_batches(rr_qa *qa, uint64_t seed) {
 static rr_status create(const rr_task_setup *setup, rr_task **out) {
     if (setup->model->tie_weights)
         return rr_config_fail(setup->config, "model.tie_weights", "must be false: answers are no tokens");
+    const rr_qa_config *own = (const rr_qa_config *)(const void *)&setup->task->own;
+    if (own->attention_scaled && (own->attention == 0 || own->attention == 1 + RR_ATTENTION_ADDITIVE))
+        return rr_config_fail(setup->config, "task.attention_scaled", "is for task.attention dot or general");
     rr_qa *qa = calloc(1, sizeof *qa);
     if (qa == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for a reader");
     qa->base.ops = &rr_task_qa;
-    qa->config = *(const rr_qa_config *)(const void *)&setup->task->own;
+    qa->config = *own;
     qa->model = *setup->model;
     qa->team = setup->team;
     qa->global_batch_size = setup->global_batch_size;

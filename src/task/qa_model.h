@@ -19,7 +19,8 @@
 /** The task's own rows of the `task` section. */
 typedef struct rr_qa_config {
     int attention; /* 0: none, else 1 + rr_attention_kind */
-    int attend;    /* 0: words, 1: sentences */
+    bool attention_scaled;
+    int attend; /* 0: words, 1: sentences */
     bool condition;
 } rr_qa_config;
 

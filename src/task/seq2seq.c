@@ -25,6 +25,12 @@ static const rr_key keys[] = {
      .choices = attentions,
      .help = "how the decoder's output is compared with the encoder's: dot and general as Luong et al. (2015), "
              "additive as Bahdanau et al. (2015), or no attention"},
+    {.name = "attention_scaled",
+     .type = RR_KEY_BOOL,
+     .offset = OWN(attention_scaled),
+     .preset = "false",
+     .help = "scores of dot and general are divided by the root of hidden_size (Vaswani et al. 2017); without it they "
+             "grow large, and attention may learn to look at one place alone"},
     {.name = "input_feeding",
      .type = RR_KEY_BOOL,
      .offset = OWN(input_feeding),
@@ -112,6 +118,7 @@ static rr_status declare(rr_seq2seq *s) {
     rr_decoder_spec decoder = {.model = s->model,
                                .attends = s->config.attention > 0,
                                .attention = (rr_attention_kind)(s->config.attention - (s->config.attention > 0)),
+                               .scaled = s->config.attention_scaled,
                                .input_feeding = s->config.input_feeding,
                                .memory_size = s->encoder.width,
                                .first_site = (uint32_t)model.num_layers + 1,
@@ -148,6 +155,8 @@ static rr_status check(const rr_task_setup *setup, const rr_seq2seq_config *own)
     const rr_model_config *model = setup->model;
     if (own->input_feeding && own->attention == 0)
         return rr_config_fail(setup->config, "task.input_feeding", "needs task.attention");
+    if (own->attention_scaled && (own->attention == 0 || own->attention == 1 + RR_ATTENTION_ADDITIVE))
+        return rr_config_fail(setup->config, "task.attention_scaled", "is for task.attention dot or general");
     if (own->attention == 1 && model->bidirectional)
         return rr_config_fail(setup->config, "task.attention",
                               "dot compares vectors of equal size, but the encoder's are %zu (two directions) and the "

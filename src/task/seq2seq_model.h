@@ -16,6 +16,7 @@
 typedef struct rr_seq2seq_config {
     int unit;      /* rr_unit */
     int attention; /* 0: none, else 1 + rr_attention_kind */
+    bool attention_scaled;
     bool input_feeding;
     bool share_vocab;
     rr_paths bpe; /* codes of source and target, or of both */

@@ -105,8 +105,9 @@ class Contract(Case):
     def seq2seq(self, case):
         sides = [list(map(" ".join, self.lines)), [" ".join(words[::-1]) for words in self.lines]]
         file = self.lines_of("pairs.tsv", map("\t".join, zip(*sides)))
-        task = {"attention": case["attention"], "input_feeding": case["input_feeding"], "max_output": 12,
-                "unit": "char" if case["tokens"] == "char" else "word", "label_smoothing": 0.1}
+        task = {"attention": case["attention"], "attention_scaled": case["attention"] == "general",
+                "input_feeding": case["input_feeding"], "max_output": 12, "unit": "char" if case["tokens"] == "char" else "word",
+                "label_smoothing": 0.1}
         if "bpe" in case["tokens"]:
             codes = [self.write(f"codes{i}", run(["bpe", "learn", "--merges", 50 + 20 * i, self.lines_of(f"side{i}", side)]).stdout)
                      for i, side in enumerate(sides)]
@@ -117,7 +118,8 @@ class Contract(Case):
     def qa(self, case):
         rows = (f"{' '.join(words)} . {words[0]} stood before {words[1]} .\tWhat stood {words[len(words) % 2]} ?\t"
                 f"{'abc'[len(words[0]) % 3]}" for words in self.lines)
-        return {"task": {name: case[name] for name in ("attention", "attend", "condition")},
+        return {"task": {name: case[name] for name in ("attention", "attend", "condition")}
+                        | {"attention_scaled": case["attention"] == "dot"},
                 "data": {"train": self.lines_of("stories.tsv", rows)}}
 
     def forecast(self, case):

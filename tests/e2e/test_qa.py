@@ -144,15 +144,17 @@ class Qa(Stories):
 
 @unittest.skipIf(torch is None, "no torch package")
 class Parity(Stories):
-    def compare(self, kind, cell, condition, directions, attend="words"):
+    def compare(self, kind, cell, condition, directions, attend="words", scaled=False):
         nn, E, H = torch.nn, 12, 10
         W = directions * H
         chosen = self.questions[:40]
         full_stop = "" if attend == "words" else " ."
         text = self.write("chosen.tsv", "".join("\t".join(q).replace(".", full_stop).replace("?", "") + "\n" for q in chosen))
-        name = f"{kind}-{cell}-{condition}-{directions}-{attend}"
+        name = f"{kind}-{cell}-{condition}-{directions}-{attend}-{scaled}"
+        scale = W ** -0.5 if scaled else 1
         values = {"data": f"{{train: {text}}}", "eval__every": 100, "train__global_batch_size": len(chosen),
-                  "train__max_grad_norm": "null", "task": f"{{type: qa, attention: {kind}, attend: {attend}, condition: {str(condition).lower()}}}",
+                  "train__max_grad_norm": "null", "task": f"{{type: qa, attention: {kind}, attend: {attend}, condition: {str(condition).lower()}"
+                          f"{', attention_scaled: true' if scaled else ''}}}",
                   "model": f"{{cell: {cell}, embedding_size: {E}, hidden_size: {H}, num_layers: 2, "
                            f"bidirectional: {str(directions == 2).lower()}}}"}
         self.train(f"start-{name}", 1, train__max_steps=1, optim="{type: sgd, lr: 1.0e-37}", **values)
@@ -194,9 +196,9 @@ class Parity(Stories):
                     ends = [t + 1 for t, word in enumerate(words[0]) if word == index["."]]
                     y = torch.stack([y[a:b].mean(0) for a, b in zip([0, *ends], ends)])
                 if kind == "dot":
-                    scores = y @ q
+                    scores = y @ q * scale
                 elif kind == "general":
-                    scores = model["attention"]["memory"](y) @ q
+                    scores = model["attention"]["memory"](y) @ q * scale
                 else:
                     a = model["attention"]
                     scores = a["score"](torch.tanh(a["memory"](y) + a["query"](q)))[:, 0]
@@ -214,7 +216,7 @@ class Parity(Stories):
             optimiser.step()
 
     def test_ten_steps_of_every_kind(self):
-        for case in (("general", "lstm", True, 2, "sentences"), ("additive", "gru", False, 1, "sentences"), ("dot", "rnn_tanh", True, 1), ("none", "lstm", True, 2), ("dot", "gru", False, 1), ("general", "lstm", False, 2), ("additive", "gru", True, 2)):
+        for case in (("general", "lstm", True, 2, "sentences"), ("additive", "gru", False, 1, "sentences"), ("dot", "rnn_tanh", True, 1), ("none", "lstm", True, 2), ("dot", "gru", False, 1), ("general", "lstm", False, 2), ("additive", "gru", True, 2), ("general", "gru", True, 2, "words", True)):
             with self.subTest(case):
                 self.compare(*case)
 

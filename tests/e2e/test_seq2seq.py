@@ -180,6 +180,7 @@ class Seq2seq(Pairs):
         refused("pairs.tsv:", "target has", "data.max_length is 3", data__max_length=3)
         refused("task.attention", "dot", task__attention="dot")
         refused("task.input_feeding", "task.attention", task__attention="none")
+        refused("task.attention_scaled", "dot or general", task__attention_scaled="true") # additive here
         refused("model.tie_weights", model__tie_weights="true")
         self.write("one", "a b\nc d\n")
         self.write("two", "a b\n")
@@ -226,7 +227,7 @@ class Parity(Pairs):
             parts["bridge"] = nn.ModuleDict({name: nn.Linear(2 * H, H) for name in ("h", "c")[:1 + (cell == "lstm")]})
         return nn.ModuleDict(parts)
 
-    def loss(self, model, kind, feeding, directions, source, target, smoothing):
+    def loss(self, model, kind, scale, feeding, directions, source, target, smoothing):
         outputs, state = model["encoder"]["rnn"](model["encoder"]["embedding"](torch.tensor(source)))
         lstm = isinstance(state, tuple)
         parts = list(state) if lstm else [state]
@@ -245,9 +246,9 @@ class Parity(Pairs):
             if kind != "none":
                 attention = decoder["attention"] if kind != "dot" else None
                 if kind == "dot":
-                    scores = outputs @ h
+                    scores = outputs @ h * scale
                 elif kind == "general":
-                    scores = attention["memory"](outputs) @ h
+                    scores = attention["memory"](outputs) @ h * scale
                 else:
                     scores = attention["score"](torch.tanh(attention["memory"](outputs) + attention["query"](h)))[:, 0]
                 context = torch.softmax(scores, 0) @ outputs
@@ -256,16 +257,18 @@ class Parity(Pairs):
                                                             label_smoothing=smoothing))
         return sum(losses), len(losses)
 
-    def compare(self, kind, cell, feeding, directions, smoothing):
+    def compare(self, kind, cell, feeding, directions, smoothing, scaled=False):
         chosen = random.Random(7).sample(self.pairs, 24)
-        chosen = [(a, b[:2 + i % 7]) for i, (a, b) in enumerate(chosen)]
+        long = tuple(sum(texts, []) for texts in zip(*self.pairs[:20]))
+        chosen = [long] + [(a, b[:2 + i % 7]) for i, (a, b) in enumerate(chosen)]
         text = self.write("chosen.tsv", "".join(f"{' '.join(a)}\t{' '.join(b)}\n" for a, b in chosen))
         values = {"data": f"{{train: {text}}}", "eval__every": 100, "train__global_batch_size": len(chosen),
                   "train__max_grad_norm": "null",
-                  "task": f"{{type: seq2seq, attention: {kind}, input_feeding: {str(feeding).lower()}, label_smoothing: {smoothing}}}",
+                  "task": f"{{type: seq2seq, attention: {kind}, input_feeding: {str(feeding).lower()}, label_smoothing: {smoothing}"
+                          f"{', attention_scaled: true' if scaled else ''}}}",
                   "model": f"{{cell: {cell}, embedding_size: 12, hidden_size: 10, num_layers: 2, "
                            f"bidirectional: {str(directions == 2).lower()}}}"}
-        name = f"{kind}-{cell}-{feeding}-{directions}"
+        name = f"{kind}-{cell}-{feeding}-{directions}-{scaled}"
         self.train(f"start-{name}", 1, train__max_steps=1, optim="{type: sgd, lr: 1.0e-37}", **values)
         self.train(name, 2, train__max_steps=10, options=["--init-from", self.path(f"start-{name}")], **values)
         metadata, start = read_checkpoint(self.path(f"start-{name}"))
@@ -278,7 +281,7 @@ class Parity(Pairs):
         ours = self.losses(name)
         self.assertEqual(len(ours), 10)
         for loss_of_ours in ours:
-            results = [self.loss(model, kind, feeding, directions, [sources[w] for w in a], [targets[w] for w in b],
+            results = [self.loss(model, kind, 10 ** -0.5 if scaled else 1, feeding, directions, [sources[w] for w in a], [targets[w] for w in b],
                                  smoothing) for a, b in chosen]
             loss = sum(result[0] for result in results) / sum(result[1] for result in results)
             self.assertLess(abs(loss_of_ours - loss.item()), 1e-4 * loss.item(), name)
@@ -290,7 +293,8 @@ class Parity(Pairs):
         for case in (("none", "gru", False, 1, 0.0), ("none", "lstm", False, 2, 0.0), ("dot", "lstm", False, 1, 0.1),
                      ("dot", "gru", True, 1, 0.0), ("general", "lstm", True, 2, 0.1), ("general", "gru", False, 2, 0.0),
                      ("additive", "lstm", False, 2, 0.0), ("additive", "lstm", True, 2, 0.2),
-                     ("additive", "rnn_tanh", True, 2, 0.0), ("general", "rnn_relu", False, 1, 0.1)):
+                     ("additive", "rnn_tanh", True, 2, 0.0), ("general", "rnn_relu", False, 1, 0.1),
+                     ("general", "lstm", False, 2, 0.0, True), ("dot", "gru", True, 1, 0.0, True)):
             with self.subTest(case):
                 self.compare(*case)
 

@@ -19,6 +19,7 @@ static const size_t row_of[QUERIES] = {0, 2, 1, 2, 0, 2};
 
 typedef struct numbers {
     rr_attention_kind kind;
+    bool scaled;
     size_t query_size;
     double w[SIZE * (MEMORY + SIZE) + 2 * SIZE + 64]; /* parameters in their order, without padding */
     double queries[QUERIES * SIZE], memory[VECTORS * MEMORY];
@@ -42,7 +43,7 @@ static double score(const numbers *n, size_t q, size_t j) {
             for (size_t i = 0; i < MEMORY; i++) hidden += wm[k * MEMORY + i] * m[i];
             sum += n->w[k] * tanh(hidden);
         }
-    return sum;
+    return n->scaled ? sum / sqrt((double)n->query_size) : sum;
 }
 
 static double loss_weight(size_t i) { return (double)(i * 29 % 17) / 8 - 1; }
@@ -84,11 +85,11 @@ static void fill(size_t count, unsigned seed, double *out, float *copy) {
     }
 }
 
-static void check(rr_attention_kind kind, rr_team *team) {
+static void check(rr_attention_kind kind, bool scaled, rr_team *team) {
     static numbers n;
     size_t query_size = kind == RR_ATTENTION_DOT ? MEMORY : SIZE - 1;
     rr_attention_spec spec = {
-        .kind = kind, .query_size = query_size, .memory_size = MEMORY, .size = SIZE, .team = team};
+        .kind = kind, .scaled = scaled, .query_size = query_size, .memory_size = MEMORY, .size = SIZE, .team = team};
     rr_attention_room room = {
         .rows = ROWS, .vectors = VECTORS, .longest = 5, .queries = QUERIES, .part = FIRST_PART, .pairs = QUERIES * 5};
     rr_attention *attention = NULL;
@@ -102,6 +103,7 @@ static void check(rr_attention_kind kind, rr_team *team) {
     params.values = calloc(params.total + 1, sizeof(float));
     params.grads = calloc(params.total + 1, sizeof(float));
     n.kind = kind;
+    n.scaled = scaled;
     n.query_size = query_size;
     float queries[QUERIES * SIZE], memory[VECTORS * MEMORY];
     fill(QUERIES * query_size, 1, n.queries, queries);
@@ -146,9 +148,10 @@ static void every_kind(void **state) {
     (void)state;
     for (int kind = RR_ATTENTION_DOT; kind <= RR_ATTENTION_ADDITIVE; kind++) {
         rr_team *team = NULL;
-        check((rr_attention_kind)kind, NULL);
+        check((rr_attention_kind)kind, false, NULL);
+        if (kind != RR_ATTENTION_ADDITIVE) check((rr_attention_kind)kind, true, NULL);
         assert_int_equal(rr_team_create(2, &team), RR_OK);
-        check((rr_attention_kind)kind, team);
+        check((rr_attention_kind)kind, false, team);
         rr_team_free(team);
     }
 }
