@@ -73,7 +73,7 @@ static rr_status config_info(const rr_cli_arguments *arguments, size_t ranks) {
         const rr_params *params = &loaded.task->params;
         rr_task_cost cost = loaded.task->ops->cost(loaded.task);
         rr_footprint sizes = {0};
-        status = rr_footprint_of(&loaded.settings, loaded.task, ranks, &sizes);
+        status = rr_footprint_of(&loaded.settings, loaded.task, ranks, 1, &sizes);
         rr_buffer text = {0};
         for (size_t i = 0; i < params->count; i++) {
             printf("  %-32s", params->items[i].name);

@@ -71,7 +71,8 @@ static rr_status prepare(visit *v) {
     if (v->options->train.config_path == NULL) return RR_OK;
     RR_TRY(read_config(v));
     rr_footprint sizes;
-    RR_TRY(rr_comm_agree(v->comm, rr_footprint_of(&v->settings, v->task, rr_comm_size(v->comm), &sizes)));
+    RR_TRY(rr_comm_agree(
+        v->comm, rr_footprint_of(&v->settings, v->task, rr_comm_size(v->comm), rr_comm_nodes(v->comm), &sizes)));
     examination->has_config = true;
     examination->folder = v->settings.run.dir;
     examination->threads = v->settings.dist.threads_per_rank;

@@ -30,7 +30,7 @@ static rr_status measure(const rr_examination *examination, const rr_train_optio
         rr_footprint sizes;
         part.train.global_batch_size = rows;
         part.dist.logical_shards = 0; /* as rr_trace_alone does */
-        RR_TRY(rr_footprint_of(&part, task, 1, &sizes));
+        RR_TRY(rr_footprint_of(&part, task, 1, 1, &sizes));
         double bytes = sizes.total * (double)rr_comm_local_size(examination->comm);
         if (bytes > ROOM * room || start - begin + 2 * last_s > BUDGET_S) return RR_OK;
         rr_compute_point *point = &out->points[out->count];
@@ -91,12 +91,16 @@ static rr_cluster_model find_cluster(const rr_settings *settings, const rr_patie
     return cluster;
 }
 
+static size_t nodes_of(const rr_cluster_model *cluster, size_t ranks) {
+    return (ranks + cluster->ranks_per_node - 1) / cluster->ranks_per_node;
+}
+
 static rr_status forecast(const rr_cluster_model *cluster, const rr_settings *settings, rr_task *task, size_t ranks,
                           size_t batch, size_t *rows, rr_step_model *out) {
     rr_settings changed = *settings;
     rr_footprint sizes;
     changed.train.global_batch_size = batch;
-    RR_TRY(rr_footprint_of(&changed, task, ranks, &sizes));
+    RR_TRY(rr_footprint_of(&changed, task, ranks, nodes_of(cluster, ranks), &sizes));
     *rows = (batch + ranks - 1) / ranks;
     *out = rr_model_step(cluster, ranks, *rows, sizes.dense_floats, sizes.row_floats);
     return RR_OK;
@@ -112,7 +116,7 @@ static rr_status report_rows(const rr_cluster_model *cluster, const rr_settings 
     rr_report_line(report, "%6s %6s %8s %10s %10s %10s %9s %10s %9s", "ranks", "nodes", "rows", "compute ms",
                    "exposed ms", "step ms", "effic.", "step ms", "effic.");
     for (size_t ranks = 1; ranks <= MOST_RANKS; ranks *= 2) {
-        size_t weak_rows, nodes = (ranks + cluster->ranks_per_node - 1) / cluster->ranks_per_node;
+        size_t weak_rows, nodes = nodes_of(cluster, ranks);
         RR_TRY(forecast(cluster, settings, task, ranks, batch * ranks, &weak_rows, &weak));
         RR_TRY(forecast(cluster, settings, task, ranks, batch, &rows, &strong));
         double strong_efficiency = one_s / strong.step_s / (double)ranks, weak_efficiency = one_s / weak.step_s;

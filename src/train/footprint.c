@@ -3,10 +3,15 @@
 #include "dist/sum_rows.h"
 #include "train/gradients.h"
 
-/* The gradient of this parameter goes as rows: tokens of them at most, in the global batch. */
-static bool goes_by_rows(const rr_settings *settings, const rr_task *task, const rr_param *param, size_t *tokens) {
-    *tokens = settings->train.global_batch_size * task->tokens_a_row;
-    return param->rowwise && rr_rows_are_less(*tokens, param->dims[0], param->dims[1]);
+/* What the gradient of an embedding needs that goes as rows: at most `tokens` of them, in the global batch. */
+static void add_row_sums(rr_row_way way, const rr_param *param, size_t tokens, size_t ranks, rr_footprint *sizes) {
+    double height = (double)param->dims[0], row = (double)(param->dims[1] + 1), all = (double)tokens;
+    double gathered = way == RR_ROWS_BY_OWNER && all > height ? height : all, mine = all / (double)ranks + 1;
+    sizes->row_floats += gathered * row;
+    /* a slot of each rank, or of each owner; before that, what goes to owners and comes to this one */
+    double floats = (gathered + (double)ranks) * row;
+    if (way == RR_ROWS_BY_OWNER) floats += (mine + gathered + (double)ranks) * (row + 1);
+    if (ranks > 1) sizes->row_sums += floats * sizeof(float);
 }
 
 /* As listed, where the list is for so many ranks; else evenly, for nobody knows how fast they are. */
@@ -50,8 +55,9 @@ static rr_status plan_gradients(const rr_settings *settings, rr_task *task, size
     return status;
 }
 
-rr_status rr_footprint_of(const rr_settings *settings, rr_task *task, size_t ranks, rr_footprint *out) {
+rr_status rr_footprint_of(const rr_settings *settings, rr_task *task, size_t ranks, size_t nodes, rr_footprint *out) {
     const rr_params *params = &task->params;
+    size_t tokens = settings->train.global_batch_size * task->tokens_a_row;
     size_t bytes = params->total * sizeof(float), rows;
     rr_footprint sizes = {.parameters = (double)bytes};
     RR_TRY(plan_gradients(settings, task, ranks, &sizes, &rows));
@@ -64,14 +70,11 @@ rr_status rr_footprint_of(const rr_settings *settings, rr_task *task, size_t ran
     sizes.optimiser_saved = sharded ? (double)(bytes * sizes.states) : 0;
     for (size_t i = 0; i < params->count; i++) {
         const rr_param *param = &params->items[i];
-        size_t tokens, width = param->dims[1];
-        if (goes_by_rows(settings, task, param, &tokens)) {
-            /* each rank's part of the slots through which embeddings are summed: one for each rank */
-            if (ranks > 1) sizes.row_sums += (double)((tokens + ranks) * (width + 1) * sizeof(float));
-            sizes.row_floats += (double)(tokens * (width + 1));
-        } else {
+        rr_row_way way = param->rowwise ? rr_row_way_of(tokens, nodes, param->dims[0], param->dims[1]) : RR_ROWS_NOT;
+        if (way != RR_ROWS_NOT)
+            add_row_sums(way, param, tokens, ranks, &sizes);
+        else
             sizes.dense_floats += (double)param->count;
-        }
     }
     sizes.sent_floats = (2 * sizes.dense_floats + sizes.row_floats) * (double)(ranks - 1) / (double)ranks;
     sizes.total = sizes.parameters + sizes.gradients + sizes.optimiser + sizes.activations + sizes.row_sums;

@@ -1,4 +1,4 @@
-/* What a configuration needs on so many ranks, before anything is allocated. */
+/* What a configuration needs on so many ranks and nodes, before anything is allocated. */
 #ifndef RR_TRAIN_FOOTPRINT_H
 #define RR_TRAIN_FOOTPRINT_H
 
@@ -12,7 +12,7 @@ typedef struct rr_footprint {
     double checkpoint;      /* bytes of a file */
     double sent_floats;     /* a step and rank: both halves of a sum for matrices, one for the rows of embeddings */
     double dense_floats;    /* that are summed whole */
-    double row_floats;      /* that all ranks together make of embeddings whose gradient goes as rows */
+    double row_floats;      /* that go to all ranks of embeddings whose gradient goes as rows */
     size_t states;          /* of the optimiser */
 } rr_footprint;
 
@@ -20,6 +20,6 @@ typedef struct rr_footprint {
  * @param[in] task  made with the settings; its plan function is called on a measuring arena
  * @return RR_ERR_NOMEM
  */
-rr_status rr_footprint_of(const rr_settings *settings, rr_task *task, size_t ranks, rr_footprint *out);
+rr_status rr_footprint_of(const rr_settings *settings, rr_task *task, size_t ranks, size_t nodes, rr_footprint *out);
 
 #endif

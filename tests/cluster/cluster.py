@@ -162,7 +162,10 @@ class Slurm:
 
     def start(self, node):
         self.call("start", self.folder, node)
-        self.run("scontrol", "update", f"nodename={node}", "state=resume")
+        try:
+            self.run("scontrol", "update", f"nodename={node}", "state=resume")
+        except AssertionError:  # it has come back by itself
+            pass
         self.wait_for_node(node, "idle")
 
     def cancel_all(self):

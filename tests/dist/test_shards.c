@@ -155,8 +155,7 @@ static void write_rows(const rr_shard_parts *parts, float *grads, rr_row_list **
         }
 }
 
-static void rows_are_summed_in_the_order_of_the_tree(void **state) {
-    (void)state;
+static void check_rows(rr_row_way way) {
     const size_t stride = HEIGHT * WIDTH + 5;
     for (size_t c = 0; c < CASES; c++) {
         size_t shards = cases[c].shards, arrays = 0;
@@ -167,7 +166,7 @@ static void rows_are_summed_in_the_order_of_the_tree(void **state) {
         expect(rr_comm_shard_arrays(comm, &parts, &arrays) == RR_OK);
         float *grads = calloc(arrays * stride, sizeof *grads);
         for (size_t k = 0; k < arrays; k++) expect(rr_row_list_create(HEIGHT, &rows[k]) == RR_OK);
-        expect(rr_sum_rows_create_by_shards(comm, &parts, grads, rows, arrays, WIDTH, arrays * HEIGHT, 3, &sum) ==
+        expect(rr_sum_rows_create_by_shards(comm, way, &parts, grads, rows, arrays, WIDTH, arrays * HEIGHT, 3, &sum) ==
                RR_OK);
         for (size_t step = 0; step < 3 && sum != NULL; step++) {
             size_t bad = 0, unlisted = 0, left = 0;
@@ -191,6 +190,12 @@ static void rows_are_summed_in_the_order_of_the_tree(void **state) {
         free(grads);
         settle();
     }
+}
+
+static void rows_are_summed_in_the_order_of_the_tree(void **state) {
+    (void)state;
+    check_rows(RR_ROWS_TO_ALL);
+    check_rows(RR_ROWS_BY_OWNER);
 }
 
 static void algorithms_without_that_order_are_refused(void **state) {

@@ -3,8 +3,9 @@
  * the same files as the program. One rank a node. Time is simulated time; adding numbers costs none.
  *
  *   cluster allreduce BYTES ALGORITHM   one sum, and beside it MPI_Allreduce as --cfg=smpi/allreduce chooses it
- *   cluster step TRACE BUCKET_MB ALGORITHM OVERLAP ROWS WIDTH   the exchange of a step: computing as the trace says, by
- *                                       waiting; ROWS not 0: the tail goes as so many rows of a rank
+ *   cluster step TRACE BUCKET_MB ALGORITHM OVERLAP ROWS WIDTH HEIGHT   the exchange of a step: computing as the trace
+ *                                       says, by waiting; ROWS not 0: the tail is a matrix [HEIGHT, WIDTH] of which each
+ *                                       rank wrote so many rows, drawn evenly, and goes by rows where the program has it
  *
  * One line of JSON each.
  */
@@ -32,16 +33,13 @@ rr_status rr_allreduce_shared_create(rr_comm *comm, const rr_shard_parts *parts,
     return rr_fail(RR_ERR_RUNTIME, "no memory is shared between nodes");
 }
 
-/* The messages of src/dist/sum_rows.c: every rank's slot goes to all. Adding rows takes no time here. */
-struct rr_sum_rows {
-    rr_allreduce *gather;
-    float *slots; /* [ranks, slot] */
-    size_t count;
-};
-rr_status rr_sum_rows_start(rr_sum_rows *op) {
-    return rr_allreduce_ring.start(op->gather, RR_ALLGATHER, op->slots, op->count);
+rr_status rr_comm_shared_floats(rr_comm *comm, size_t count, rr_shared **out) {
+    (void)comm;
+    *out = malloc(count * sizeof(float)); /* it is nothing else */
+    return *out != NULL ? RR_OK : rr_fail(RR_ERR_NOMEM, "no memory");
 }
-rr_status rr_sum_rows_test(rr_sum_rows *op, bool *done) { return rr_allreduce_ring.test(op->gather, done); }
+float *rr_shared_mine(const rr_shared *shared) { return (float *)(void *)(uintptr_t)shared; }
+void rr_shared_free(rr_shared *shared) { free(shared); }
 
 static void must(rr_status status) {
     if (status == RR_OK) return;
@@ -122,22 +120,51 @@ static void wait_until(double when) {
     if (left > 0) usleep((useconds_t)(1e6 * left));
 }
 
-static void step(rr_comm *comm, const char *path, double bucket_mb, const char *algorithm, bool overlap, size_t rows,
-                 size_t width) {
+/* The embedding of which this rank wrote some rows. */
+typedef struct embedding {
+    size_t rows, width, height;
+    rr_row_way way;
+    float *grad; /* one for all ranks: sums mean nothing */
+    rr_row_list *list;
+    rr_sum_rows *sum;
+} embedding;
+
+static void open_embedding(rr_comm *comm, embedding *e) {
+    uint64_t random = 88172645463325252u + comm->rank;
+    e->way = rr_row_way_of(e->rows * comm->size, comm->nodes, e->height, e->width);
+    if (e->rows == 0 || e->way == RR_ROWS_NOT) return;
+    e->grad = SMPI_SHARED_MALLOC(e->height * e->width * sizeof *e->grad);
+    must(rr_row_list_create(e->height, &e->list));
+    for (size_t i = 0; i < e->rows; i++) {
+        random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+        rr_row_list_add(e->list, random % e->height);
+    }
+    must(rr_sum_rows_create(comm, e->way, e->grad, e->list, e->width, e->rows, 1024, &e->sum));
+}
+
+static void close_embedding(embedding *e) {
+    rr_sum_rows_free(e->sum);
+    rr_row_list_free(e->list);
+    if (e->grad != NULL) SMPI_SHARED_FREE(e->grad);
+}
+
+static const char *way_name(const embedding *e) {
+    if (e->sum == NULL) return "whole";
+    return e->way == RR_ROWS_TO_ALL ? "rows to all" : "rows by owner";
+}
+
+static void step(rr_comm *comm, const char *path, double bucket_mb, const char *algorithm, bool overlap,
+                 embedding by_rows) {
     pass p;
     rr_reducer *reducer;
     rr_reducer_times times;
     read_pass(path, &p);
-    size_t slot = (1 + rows) * (width + 1), dense = rows > 0 ? p.tail : p.floats;
-    rr_sum_rows by_rows = {.count = comm->size * slot};
+    open_embedding(comm, &by_rows);
+    size_t dense = by_rows.sum != NULL ? p.tail : p.floats;
     float *grads = SMPI_SHARED_MALLOC(p.floats * sizeof *grads); /* one for all ranks: sums mean nothing then */
     rr_dist_config config = {.allreduce = (int)choice_of(algorithm), .bucket_mb = bucket_mb};
     must(rr_reducer_create(comm, &config, grads, p.floats, dense, p.tail, 1024, p.cuts, p.cut_count, &reducer));
-    by_rows.slots = SMPI_SHARED_MALLOC(by_rows.count * sizeof *by_rows.slots);
-    if (rows > 0) {
-        must(rr_allreduce_ring.create(comm, by_rows.count, slot, 1024, &by_rows.gather));
-        must(rr_reducer_sum_rows(reducer, &by_rows));
-    }
+    if (by_rows.sum != NULL) must(rr_reducer_sum_rows(reducer, by_rows.sum));
     const rr_hooks *hooks = rr_reducer_hooks(reducer);
     MPI_Barrier(MPI_COMM_WORLD);
     double start = MPI_Wtime();
@@ -155,14 +182,13 @@ static void step(rr_comm *comm, const char *path, double bucket_mb, const char *
     must(rr_reducer_finish(reducer, &times));
     double exposed = slowest(MPI_Wtime() - start) - p.pass_s, whole = p.pass_s + p.rest_s;
     if (comm->rank == 0)
-        printf("{\"simulated\": \"step\", \"ranks\": %zu, \"summed_bytes\": %zu, \"row_bytes\": %zu, \"buckets\": %zu, "
-               "\"algorithm\": "
-               "\"%s\", \"overlap\": %s, \"compute_ms\": %.2f, \"comm_exposed_ms\": %.2f, \"step_ms\": %.2f, "
+        printf("{\"simulated\": \"step\", \"ranks\": %zu, \"summed_bytes\": %zu, \"embedding\": \"%s\", \"buckets\": %zu, "
+               "\"algorithm\": \"%s\", \"overlap\": %s, \"compute_ms\": %.2f, \"comm_exposed_ms\": %.2f, \"step_ms\": %.2f, "
                "\"exposed_fraction\": %.4f, \"weak_efficiency\": %.4f}\n",
-               comm->size, dense * sizeof(float), rows > 0 ? by_rows.count * sizeof(float) : 0,
+               comm->size, dense * sizeof(float), way_name(&by_rows),
                rr_reducer_buckets(reducer), rr_reducer_algorithm(reducer), overlap ? "true" : "false", 1e3 * whole,
                1e3 * exposed, 1e3 * (whole + exposed), exposed / (whole + exposed), whole / (whole + exposed));
-    SMPI_SHARED_FREE(by_rows.slots);
+    close_embedding(&by_rows);
     SMPI_SHARED_FREE(grads);
 }
 
@@ -182,9 +208,11 @@ int main(int argc, char **argv) {
                     .places = calloc((size_t)size, sizeof(rr_rank_place))};
     if (argc == 4 && strcmp(argv[1], "allreduce") == 0)
         sum_once(&comm, strtoull(argv[2], NULL, 10), argv[3]);
-    else if (argc == 8 && strcmp(argv[1], "step") == 0)
+    else if (argc == 9 && strcmp(argv[1], "step") == 0)
         step(&comm, argv[2], strtod(argv[3], NULL), argv[4], strcmp(argv[5], "overlap") == 0,
-             strtoull(argv[6], NULL, 10), strtoull(argv[7], NULL, 10));
+             (embedding){.rows = strtoull(argv[6], NULL, 10),
+                         .width = strtoull(argv[7], NULL, 10),
+                         .height = strtoull(argv[8], NULL, 10)});
     else
         return 2;
     free(comm.places);
