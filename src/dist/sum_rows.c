@@ -57,6 +57,10 @@ rr_status rr_sum_rows_create_by_shards(rr_comm *comm, rr_row_way way, const rr_s
     return status;
 }
 
+rr_row_way rr_sum_rows_way(const rr_sum_rows *op) {
+    return op->ops == &rr_rows_by_owner ? RR_ROWS_BY_OWNER : RR_ROWS_TO_ALL;
+}
+
 void rr_sum_rows_free(rr_sum_rows *op) {
     if (op == NULL) return;
     if (op->ops != NULL) op->ops->free(op->way);

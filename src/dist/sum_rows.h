@@ -42,6 +42,8 @@ rr_status rr_sum_rows_create_by_shards(rr_comm *comm, rr_row_way way, const rr_s
                                        size_t tag, rr_sum_rows **out);
 void rr_sum_rows_free(rr_sum_rows *operation); /* NULL is fine */
 
+rr_row_way rr_sum_rows_way(const rr_sum_rows *operation);
+
 /** Starts the sum of what is listed; nobody may touch the gradient until it is done. */
 rr_status rr_sum_rows_start(rr_sum_rows *operation);
 /** Moves it on without waiting; when done, the rows of all ranks are summed, and listed. */

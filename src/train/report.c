@@ -34,6 +34,13 @@ static void describe_resume(const rr_run *run, const rr_resume *from, rr_buffer 
     rr_buffer_puts(text, "\n");
 }
 
+static const char *way_of_embeddings(const rr_run *run) {
+    for (size_t i = 0; i < run->row_sum_count; i++)
+        if (rr_sum_rows_way(run->row_sums[i]) == RR_ROWS_BY_OWNER)
+            return "; those of embeddings go as rows, by their owners";
+    return run->row_sum_count > 0 ? "; those of embeddings go as rows" : "";
+}
+
 rr_status rr_run_banner(rr_run *run, const rr_resume *from) {
     rr_buffer placement = {0}, text = {0}, config = {0};
     rr_status status = rr_comm_placement(run->comm, &placement);
@@ -58,7 +65,7 @@ rr_status rr_run_banner(rr_run *run, const rr_resume *from) {
                          run->settings.train.global_batch_size, (unsigned long long)run->steps_per_epoch,
                          rr_reducer_algorithm(run->reducer), rr_reducer_buckets(run->reducer),
                          rr_reducer_buckets(run->reducer) == 1 ? "" : "s", rr_shared_line(run->gradients),
-                         run->row_sum_count > 0 ? "; those of embeddings go as rows" : "",
+                         way_of_embeddings(run),
                          rr_reducer_sharded(run->reducer) ? "; the optimiser is sharded" : "");
         if (run->settings.dist.logical_shards > 0) {
             rr_buffer_printf(&text,

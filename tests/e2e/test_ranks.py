@@ -74,6 +74,25 @@ class Ranks(Case):
         self.train("whole", 3, **words)
         self.assertEqual(state_hash(self.path("whole")), state_hash(self.path("sharded")))
 
+    def test_rows_that_go_by_their_owners_learn_the_same(self):
+        """On so many nodes that the rows of one are a quarter of the vocabulary at most, and those of all more than half."""
+        words = {"task__unit": "word", "data__vocab__max_size": 60, "train__global_batch_size": 4, "train__bptt": 10,
+                 "train__max_steps": 40}
+        self.train("np1", 1, **words)
+        cases = (("np4", 4, "0,1,2,3", {}), ("np5", 5, "0,1,2,2,3", {}), ("sharded", 4, "0,1,2,3", {"dist__shard_optimizer": "true"}),
+                 ("micro", 4, "0,1,2,3", {"train__micro_batch_size": 1}))
+        for name, ranks, nodes, extra in cases:
+            with self.subTest(name):
+                result = self.train(name, ranks, env={"RINGRNN_PRETEND_NODES": nodes}, **words, **extra)
+                self.assertIn("those of embeddings go as rows, by their owners", result.stdout)
+                worst = max(abs(a - b) / abs(b) for a, b in zip(self.losses(name), self.losses("np1"), strict=True))
+                self.assertLess(worst, 1e-4)
+        self.assertEqual(state_hash(self.path("np4")), state_hash(self.path("sharded")))
+        self.train("shards1", 1, dist__logical_shards=4, **words)
+        for ranks, nodes in ((4, "0,1,2,3"), (6, "0,1,1,2,3,3")):
+            self.train(f"shards{ranks}", ranks, env={"RINGRNN_PRETEND_NODES": nodes}, dist__logical_shards=4, **words)
+            self.assertEqual(state_hash(self.path(f"shards{ranks}")), state_hash(self.path("shards1")))
+
     def test_a_sharded_optimiser_gives_the_same_bits(self):
         values = {"model__hidden_size": 75, "train__max_steps": 20, "dist__bucket_mb": 0.02, "train__max_grad_norm": 0.1}
         cases = [(1, {}, {}), (2, {}, {}), (2, {}, {"dist__allreduce": "mpi"}), (3, {}, {"dist__allreduce": "ring"}), (5, {}, {}),
