@@ -48,7 +48,10 @@ static void free_way(void *ctx) {
     free(w);
 }
 
-static size_t owner_of(const way *w, int32_t number) { return (size_t)number % w->comm->size; }
+static size_t owner_of(const way *w, int32_t number) {
+    size_t ranks = w->comm->size;
+    return ranks > 1 ? (size_t)number % ranks : 0;
+}
 
 static size_t slot_floats(const way *w, size_t rows) { return rr_row_slot(1 + rows * (1 + w->source->width)); }
 

@@ -117,13 +117,10 @@ static rr_status order_batches(rr_qa *qa, uint64_t seed) {
 static rr_status create(const rr_task_setup *setup, rr_task **out) {
     if (setup->model->tie_weights)
         return rr_config_fail(setup->config, "model.tie_weights", "must be false: answers are no tokens");
-    const rr_qa_config *own = (const rr_qa_config *)(const void *)&setup->task->own;
-    if (own->attention_scaled && (own->attention == 0 || own->attention == 1 + RR_ATTENTION_ADDITIVE))
-        return rr_config_fail(setup->config, "task.attention_scaled", "is for task.attention dot or general");
     rr_qa *qa = calloc(1, sizeof *qa);
     if (qa == NULL) return rr_fail(RR_ERR_NOMEM, "no memory for a reader");
     qa->base.ops = &rr_task_qa;
-    qa->config = *own;
+    qa->config = *(const rr_qa_config *)(const void *)&setup->task->own;
     qa->model = *setup->model;
     qa->team = setup->team;
     qa->global_batch_size = setup->global_batch_size;

@@ -155,8 +155,6 @@ static rr_status check(const rr_task_setup *setup, const rr_seq2seq_config *own)
     const rr_model_config *model = setup->model;
     if (own->input_feeding && own->attention == 0)
         return rr_config_fail(setup->config, "task.input_feeding", "needs task.attention");
-    if (own->attention_scaled && (own->attention == 0 || own->attention == 1 + RR_ATTENTION_ADDITIVE))
-        return rr_config_fail(setup->config, "task.attention_scaled", "is for task.attention dot or general");
     if (own->attention == 1 && model->bidirectional)
         return rr_config_fail(setup->config, "task.attention",
                               "dot compares vectors of equal size, but the encoder's are %zu (two directions) and the "

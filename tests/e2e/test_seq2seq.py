@@ -180,7 +180,6 @@ class Seq2seq(Pairs):
         refused("pairs.tsv:", "target has", "data.max_length is 3", data__max_length=3)
         refused("task.attention", "dot", task__attention="dot")
         refused("task.input_feeding", "task.attention", task__attention="none")
-        refused("task.attention_scaled", "dot or general", task__attention_scaled="true") # additive here
         refused("model.tie_weights", model__tie_weights="true")
         self.write("one", "a b\nc d\n")
         self.write("two", "a b\n")
