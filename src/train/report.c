@@ -65,8 +65,7 @@ rr_status rr_run_banner(rr_run *run, const rr_resume *from) {
                          run->settings.train.global_batch_size, (unsigned long long)run->steps_per_epoch,
                          rr_reducer_algorithm(run->reducer), rr_reducer_buckets(run->reducer),
                          rr_reducer_buckets(run->reducer) == 1 ? "" : "s", rr_shared_line(run->gradients),
-                         way_of_embeddings(run),
-                         rr_reducer_sharded(run->reducer) ? "; the optimiser is sharded" : "");
+                         way_of_embeddings(run), rr_reducer_sharded(run->reducer) ? "; the optimiser is sharded" : "");
         if (run->settings.dist.logical_shards > 0) {
             rr_buffer_printf(&text,
                              "\nadded in the order of %zu shards: the weights do not depend on ranks and threads\n",
