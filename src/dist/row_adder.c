@@ -96,7 +96,6 @@ void rr_row_adder_sum(rr_row_adder *adder) {
     for (size_t i = 0; i < adder->rows->count && adder->by_shards; i++) {
         size_t number = (size_t)adder->rows->numbers[i];
         int32_t first = adder->chains[number];
-        if (first < 0) continue; /* listed, but nobody sent it */
         for (int32_t at = first; at >= 0; at = adder->entries[at].next)
             adder->parts[adder->entries[at].part] = adder->entries[at].row;
         rr_tree_sum_run(&adder->order, adder->parts, 0, adder->width, adder->scratch,

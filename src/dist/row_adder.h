@@ -14,7 +14,7 @@ typedef struct rr_row_adder rr_row_adder;
  * @param[in] parts  NULL: in the order of ranks; else in that of shards, and a rank has a list for each whole node of
  * its run. Copied what is needed of it.
  * @param[in] grad   [rows->height, width], 0 in all rows that come; borrowed
- * @param[in] rows   which rows of it are not 0: those that come are added to it; borrowed
+ * @param[in] rows   empty before a sum: those that come are added to it; borrowed
  * @param[in] most   rows that come for one sum, at most
  */
 rr_status rr_row_adder_create(const rr_shard_parts *parts, size_t ranks, float *grad, rr_row_list *rows, size_t width,

@@ -2,6 +2,7 @@
 #ifndef RR_DIST_ROW_WAYS_H
 #define RR_DIST_ROW_WAYS_H
 
+#include "base/arena.h"
 #include "dist/comm.h"
 #include "dist/row_adder.h"
 
@@ -18,7 +19,7 @@ typedef struct rr_row_way_ops {
     /** Collective; a failure is agreed on. parts: NULL, or those that source has lists of. source is borrowed. */
     rr_status (*create)(rr_comm *comm, const rr_row_source *source, const rr_shard_parts *parts, size_t tag,
                         void **out);
-    /** Copies the rows out of the matrix, which are 0 then, and starts their way. */
+    /** Copies the rows of all lists, which the caller clears then, and starts their way. */
     rr_status (*start)(void *way);
     /** Moves it on without waiting; *done: the first list and its rows are the sum. */
     rr_status (*test)(void *way, bool *done);
@@ -33,7 +34,7 @@ extern const rr_row_way_ops rr_rows_by_owner;
 /* Numbers travel in the place of floats, bit by bit. */
 static inline int32_t *rr_row_numbers(float *at) { return (int32_t *)(void *)at; }
 
-enum { RR_ROW_LINE = 16 }; /* floats of a cache line: where a slot begins */
+enum { RR_ROW_LINE = RR_ALIGN / sizeof(float) }; /* a slot begins with a line */
 
 static inline size_t rr_row_slot(size_t floats) { return (floats + RR_ROW_LINE - 1) / RR_ROW_LINE * RR_ROW_LINE; }
 

@@ -126,12 +126,11 @@ static rr_status start(void *ctx) {
     for (size_t list = 0; list < source->lists; list++)
         for (size_t i = 0; i < source->rows[list]->count; i++) {
             int32_t number = source->rows[list]->numbers[i];
-            float *row = source->grad + list * source->stride + (size_t)number * source->width;
+            const float *row = source->grad + list * source->stride + (size_t)number * source->width;
             float *record = w->sent + (size_t)w->sends[owner_of(w, number)]++ * w->record;
             rr_row_numbers(record)[0] = (int32_t)list;
             rr_row_numbers(record)[1] = number;
             memcpy(record + 2, row, source->width * sizeof *row);
-            memset(row, 0, source->width * sizeof *row);
         }
     begins_of(ranks, w->send_counts, w->sends);
     w->stage = COUNTS;
@@ -155,7 +154,6 @@ static rr_status start_rows(way *w) {
 
 /* Adds what has come, and asks for the most rows of any owner. */
 static rr_status start_most(way *w) {
-    const rr_row_list *rows = w->source->rows[0];
     float *record = w->arrived;
     for (size_t rank = 0; rank < w->comm->size; rank++)
         for (int i = 0; i < w->counts[rank]; i++, record += w->record) {
@@ -166,8 +164,7 @@ static rr_status start_most(way *w) {
             RR_TRY(rr_row_adder_take(w->adder, rank, (size_t)numbers[0], numbers[1], record + 2));
         }
     rr_row_adder_sum(w->adder);
-    w->most = 0;
-    for (size_t i = 0; i < rows->count; i++) w->most += owner_of(w, rows->numbers[i]) == w->comm->rank;
+    w->most = (int)w->source->rows[0]->count; /* of this rank: all that are listed so far are its own */
     return rr_mpi_check(MPI_Iallreduce(MPI_IN_PLACE, &w->most, 1, MPI_INT, MPI_MAX, w->mpi, &w->request),
                         "counting the rows of a sum");
 }
@@ -176,15 +173,14 @@ static rr_status start_sums(way *w) {
     const rr_row_source *source = w->source;
     const rr_row_list *rows = source->rows[0];
     w->slot = slot_floats(w, (size_t)w->most);
-    size_t floats = w->comm->size * w->slot, count = 0;
+    size_t floats = w->comm->size * w->slot;
     float *slot = w->slots + rr_allreduce_ring.own(w->gather, floats).begin, *to = slot + 1 + w->most;
+    rr_row_numbers(slot)[0] = (int32_t)rows->count;
     for (size_t i = 0; i < rows->count; i++) {
         int32_t number = rows->numbers[i];
-        if (owner_of(w, number) != w->comm->rank) continue;
-        rr_row_numbers(slot)[1 + count] = number;
-        memcpy(to + count++ * source->width, source->grad + (size_t)number * source->width, source->width * sizeof *to);
+        rr_row_numbers(slot)[1 + i] = number;
+        memcpy(to + i * source->width, source->grad + (size_t)number * source->width, source->width * sizeof *to);
     }
-    rr_row_numbers(slot)[0] = (int32_t)count;
     return rr_allreduce_ring.start(w->gather, RR_ALLGATHER, w->slots, floats);
 }
 

@@ -74,13 +74,13 @@ static rr_status create(rr_comm *comm, const rr_row_source *source, const rr_sha
 static void pack(way *w, size_t list, size_t count) {
     const rr_row_source *source = w->source;
     const rr_row_list *rows = source->rows[list];
-    float *slot = slot_of(w, w->mine), *grad = source->grad + list * source->stride;
+    const float *grad = source->grad + list * source->stride;
+    float *slot = slot_of(w, w->mine);
     int32_t *numbers = rr_row_numbers(slot) + 1 + source->lists + count;
     for (size_t i = 0; i < rows->count; i++) {
-        float *row = grad + (size_t)rows->numbers[i] * source->width;
+        const float *row = grad + (size_t)rows->numbers[i] * source->width;
         numbers[i] = rows->numbers[i];
         memcpy(slot + w->head + (count + i) * source->width, row, source->width * sizeof *row);
-        memset(row, 0, source->width * sizeof *row);
     }
     rr_row_numbers(slot)[1 + list] = (int32_t)rows->count;
 }

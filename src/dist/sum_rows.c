@@ -76,7 +76,7 @@ rr_status rr_sum_rows_start(rr_sum_rows *op) {
         return rr_fail(RR_ERR_RUNTIME, "a rank wrote %zu rows of a gradient, prepared were %zu", count,
                        source->capacity);
     RR_TRY(op->ops->start(op->way));
-    for (size_t list = 1; list < source->lists; list++)
+    for (size_t list = 0; list < source->lists; list++)
         rr_row_list_clear(source->rows[list], source->grad + list * source->stride, source->width);
     op->under_way = true;
     return RR_OK;
