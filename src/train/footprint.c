@@ -1,6 +1,6 @@
 #include "train/footprint.h"
 
-#include "dist/sum_rows.h"
+#include "train/by_rows.h"
 #include "train/gradients.h"
 
 /* What the gradient of an embedding needs that goes as rows: at most `tokens` of them, in the global batch. */
@@ -57,7 +57,6 @@ static rr_status plan_gradients(const rr_settings *settings, rr_task *task, size
 
 rr_status rr_footprint_of(const rr_settings *settings, rr_task *task, size_t ranks, size_t nodes, rr_footprint *out) {
     const rr_params *params = &task->params;
-    size_t tokens = settings->train.global_batch_size * task->tokens_a_row;
     size_t bytes = params->total * sizeof(float), rows;
     rr_footprint sizes = {.parameters = (double)bytes};
     RR_TRY(plan_gradients(settings, task, ranks, &sizes, &rows));
@@ -68,14 +67,11 @@ rr_status rr_footprint_of(const rr_settings *settings, rr_task *task, size_t ran
     bool sharded = settings->dist.shard_optimizer && ranks > 1;
     sizes.optimiser = (double)(bytes * sizes.states) / (sharded ? (double)ranks : 1);
     sizes.optimiser_saved = sharded ? (double)(bytes * sizes.states) : 0;
-    for (size_t i = 0; i < params->count; i++) {
-        const rr_param *param = &params->items[i];
-        rr_row_way way = param->rowwise ? rr_row_way_of(tokens, nodes, param->dims[0], param->dims[1]) : RR_ROWS_NOT;
-        if (way != RR_ROWS_NOT)
-            add_row_sums(way, param, tokens, ranks, &sizes);
-        else
-            sizes.dense_floats += (double)param->count;
-    }
+    size_t first = rr_by_rows_first(settings, task, ranks, nodes), tokens = rr_by_rows_most(settings, task, ranks);
+    for (size_t i = 0; i < first; i++) sizes.dense_floats += (double)params->items[i].count;
+    for (size_t i = first; i < params->count; i++)
+        add_row_sums(rr_by_rows_way(settings, task, &params->items[i], ranks, nodes), &params->items[i], tokens, ranks,
+                     &sizes);
     sizes.sent_floats = (2 * sizes.dense_floats + sizes.row_floats) * (double)(ranks - 1) / (double)ranks;
     sizes.total = sizes.parameters + sizes.gradients + sizes.optimiser + sizes.activations + sizes.row_sums;
     size_t carried = task->ops->carry_size(task) * settings->train.global_batch_size;

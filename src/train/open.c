@@ -8,6 +8,7 @@
 #include "math/gemm.h"
 #include "math/runtime.h"
 #include "optim/clip.h"
+#include "train/by_rows.h"
 #include "train/fault.h"
 #include "train/run.h"
 
@@ -102,25 +103,11 @@ enum { ROW_SUM_TAG = 1024 }; /* beyond those of the reducer */
 
 static void tick_control(void *ctx) { rr_control_tick(ctx); }
 
-/* How a parameter's gradient goes to other ranks. */
-static rr_row_way row_way(const rr_run *run, const rr_param *param) {
-    /* Each rank has room for the tokens of a row at least, whether it has one or not. */
-    size_t rows = run->settings.train.global_batch_size, ranks = rr_comm_size(run->comm);
-    size_t tokens = (rows > ranks ? rows : ranks) * run->task->tokens_a_row;
-    if (!param->rowwise) return RR_ROWS_NOT;
-    return rr_row_way_of(tokens, rr_comm_nodes(run->comm), param->dims[0], param->dims[1]);
-}
-
-/*
- * Embeddings whose gradient has few rows in a step are treated row by row: cleared, and on several ranks summed. They
- * are the last of the parameters. Returns the index of the first, params->count if there is none.
- */
+/* Gradients that go as rows are cleared row by row, too. *first: the index of the first, params->count for none. */
 static rr_status list_rows(rr_run *run, size_t *first) {
     rr_params *params = &run->task->params;
-    *first = params->count;
-    while (*first > 0 && params->count - *first < RR_REDUCER_ROW_SUMS &&
-           row_way(run, &params->items[*first - 1]) != RR_ROWS_NOT)
-        RR_TRY(rr_param_list_rows(params, --*first));
+    *first = rr_by_rows_first(&run->settings, run->task, rr_comm_size(run->comm), rr_comm_nodes(run->comm));
+    for (size_t i = *first; i < params->count; i++) RR_TRY(rr_param_list_rows(params, i));
     return RR_OK;
 }
 
@@ -136,7 +123,8 @@ static rr_status open_row_sums(rr_run *run, size_t first) {
         rr_sum_rows **sum = &run->row_sums[run->row_sum_count];
         rr_row_list *lists[RR_TREE_NODES];
         for (size_t a = 0; a < run->sums.shared; a++) lists[a] = run->sums.rows[a][i - first];
-        RR_TRY(rr_sum_rows_create_by_shards(run->comm, row_way(run, param), shards > 0 ? &run->sums.parts : NULL,
+        rr_row_way way = rr_by_rows_way(&run->settings, run->task, param, ranks, rr_comm_nodes(run->comm));
+        RR_TRY(rr_sum_rows_create_by_shards(run->comm, way, shards > 0 ? &run->sums.parts : NULL,
                                             rr_param_grad(params, i), lists, run->sums.shared, param->dims[1],
                                             rows * run->task->tokens_a_row, ROW_SUM_TAG + i - first, sum));
         run->row_sum_count++;

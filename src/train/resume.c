@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "math/runtime.h"
+#include "model/average.h"
 #include "model/weights.h"
 #include "train/run.h"
 
@@ -125,7 +126,11 @@ static rr_status look(rr_run *run, rr_resume *out) {
         if (!rr_file_exists(wanted))
             return rr_fail(RR_ERR_INPUT, "--resume %s: must be auto, never or a checkpoint; there is no such file",
                            wanted);
-        return rr_safetensors_read(wanted, &out->file); /* later checkpoints are set aside at the next save */
+        RR_TRY(rr_safetensors_read(wanted, &out->file)); /* later checkpoints are set aside at the next save */
+        if (rr_safetensors_meta(out->file, RR_AVERAGED) != NULL)
+            return rr_fail(RR_ERR_INPUT, "--resume %s: is an average of checkpoints, which no training can go on from",
+                           wanted);
+        return RR_OK;
     }
     rr_buffer warnings = {0};
     rr_status status = rr_store_newest(folder, &out->file, &out->path, &warnings);
