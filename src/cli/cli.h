@@ -15,10 +15,10 @@ typedef struct rr_command {
     rr_status (*run)(int argc, char **argv);
 } rr_command;
 
-extern const rr_command rr_command_train, rr_command_eval, rr_command_generate, rr_command_predict, rr_command_info,
-    rr_command_check, rr_command_config, rr_command_bench, rr_command_bpe, rr_command_doctor;
+extern const rr_command rr_command_train, rr_command_eval, rr_command_generate, rr_command_predict, rr_command_average,
+    rr_command_info, rr_command_check, rr_command_config, rr_command_bench, rr_command_bpe, rr_command_doctor;
 
-enum { RR_CLI_OVERRIDES = 256, RR_CLI_OPERANDS = 8 };
+enum { RR_CLI_OVERRIDES = 256, RR_CLI_OPERANDS = 64 };
 
 /** An option of a command: `--name VALUE`, or a flag. */
 typedef struct rr_cli_option {

@@ -9,6 +9,8 @@
 #include "ckpt/store.h"
 #include "cli/cli.h"
 #include "cli/load.h"
+#include "model/average.h"
+#include "model/weights.h"
 #include "train/footprint.h"
 
 static double mib(double bytes) { return bytes / (1 << 20); }
@@ -66,14 +68,14 @@ static void print_memory(const rr_loaded *loaded, const rr_footprint *sizes, siz
     print_shares(&loaded->settings.dist.shards_per_rank, ranks);
 }
 
-static rr_status config_info(const rr_cli_arguments *arguments, size_t ranks) {
+static rr_status config_info(const rr_cli_arguments *arguments, size_t ranks, size_t nodes) {
     rr_loaded loaded;
     rr_status status = rr_load(arguments, RR_LOAD_SIZES, &loaded);
     if (status == RR_OK) {
         const rr_params *params = &loaded.task->params;
         rr_task_cost cost = loaded.task->ops->cost(loaded.task);
         rr_footprint sizes = {0};
-        status = rr_footprint_of(&loaded.settings, loaded.task, ranks, 1, &sizes);
+        status = rr_footprint_of(&loaded.settings, loaded.task, ranks, nodes, &sizes);
         rr_buffer text = {0};
         for (size_t i = 0; i < params->count; i++) {
             printf("  %-32s", params->items[i].name);
@@ -86,18 +88,14 @@ static rr_status config_info(const rr_cli_arguments *arguments, size_t ranks) {
         printf("steps an epoch    %llu\n", (unsigned long long)loaded.task->ops->steps_per_epoch(loaded.task));
         printf("work a step       %.3f GFLOP (6 x multiply-adds of the matrices) over all ranks, %.0f targets\n",
                6e-9 * cost.macs_per_target * cost.targets_per_step, cost.targets_per_step);
-        printf("sent a step       %.2f MiB a rank on %zu ranks (2 (N - 1) / N of the gradients; of embeddings, rows)\n",
-               mib(sizeof(float) * sizes.sent_floats), ranks);
+        printf("sent a step       %.2f MiB a rank on %zu ranks, %zu node%s (2 (N - 1) / N of the gradients; of "
+               "embeddings, rows)\n",
+               mib(sizeof(float) * sizes.sent_floats), ranks, nodes, nodes == 1 ? "" : "s");
         print_memory(&loaded, &sizes, ranks);
         rr_buffer_free(&text);
     }
     rr_load_free(&loaded);
     return status;
-}
-
-/* What is trained, not the state of the optimiser or of streams. */
-static bool is_weight(const rr_tensor *tensor) {
-    return strncmp(tensor->name, "optimizer.", 10) != 0 && strcmp(tensor->name, "carry") != 0;
 }
 
 static int by_name(const void *a, const void *b) {
@@ -116,7 +114,7 @@ static rr_status print_hash(const char *path) {
         return rr_fail(RR_ERR_NOMEM, "no memory for the tensors of %s", path);
     }
     for (size_t i = 0; i < rr_safetensors_count(file); i++)
-        if (is_weight(rr_safetensors_at(file, i))) weights[count++] = rr_safetensors_at(file, i);
+        if (rr_tensor_is_weight(rr_safetensors_at(file, i))) weights[count++] = rr_safetensors_at(file, i);
     qsort(weights, count, sizeof *weights, by_name);
     rr_sha256 hash;
     char text[RR_SHA256_TEXT];
@@ -139,7 +137,7 @@ static rr_status print_hash(const char *path) {
 static rr_status checkpoint_info(const char *path) {
     rr_safetensors *file;
     RR_TRY(rr_safetensors_read(path, &file));
-    static const char *const keys[] = {"ringrnn", "step", "state", "placement", "level", "fingerprint"};
+    static const char *const keys[] = {"ringrnn", "step", "state", "placement", "level", "fingerprint", RR_AVERAGED};
     printf("%s: readable, %zu tensors\n", path, rr_safetensors_count(file));
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *value = rr_safetensors_meta(file, keys[i]);
@@ -151,7 +149,7 @@ static rr_status checkpoint_info(const char *path) {
         printf("  %-44s", tensor->name);
         print_shape(tensor->dims, tensor->dim_count);
         printf("%12zu\n", rr_tensor_elements(tensor));
-        if (is_weight(tensor)) total += rr_tensor_elements(tensor);
+        if (rr_tensor_is_weight(tensor)) total += rr_tensor_elements(tensor);
     }
     printf("parameters        %zu\n", total);
     const char *config = rr_safetensors_meta(file, "config");
@@ -167,20 +165,24 @@ static bool is_checkpoint(const char *path) {
 
 static rr_status info(int argc, char **argv) {
     rr_cli_arguments arguments;
-    const char *ranks_text = NULL;
-    size_t ranks = 1;
-    const char *hash = NULL;
-    const rr_cli_option known[] = {
-        {.name = "ranks", .value = &ranks_text}, {.name = "hash", .value = &hash, .flag = true}, {.name = NULL}};
+    const char *ranks_text = NULL, *nodes_text = NULL, *hash = NULL;
+    size_t ranks = 1, nodes = 1;
+    const rr_cli_option known[] = {{.name = "ranks", .value = &ranks_text},
+                                   {.name = "nodes", .value = &nodes_text},
+                                   {.name = "hash", .value = &hash, .flag = true},
+                                   {.name = NULL}};
     RR_TRY(rr_cli_parse(argc, argv, known, 1, 1, &arguments));
     if (ranks_text != NULL) RR_TRY(rr_cli_size("ranks", ranks_text, &ranks));
+    if (nodes_text != NULL) RR_TRY(rr_cli_size("nodes", nodes_text, &nodes));
     if (ranks == 0) return rr_fail(RR_ERR_INPUT, "--ranks 0: must be >= 1");
+    if (nodes == 0 || nodes > ranks)
+        return rr_fail(RR_ERR_INPUT, "--nodes %zu: must be from 1 to the number of ranks (--ranks), %zu", nodes, ranks);
     rr_buffer path = {0};
     rr_store_meant(arguments.operands[0], &path);
     rr_status status = RR_OK;
     if (!is_checkpoint(rr_buffer_text(&path)))
         status = hash == NULL
-                     ? config_info(&arguments, ranks)
+                     ? config_info(&arguments, ranks, nodes)
                      : rr_fail(RR_ERR_INPUT, "--hash wants a checkpoint (*.safetensors) or a run folder, got %s",
                                arguments.operands[0]);
     else
@@ -201,6 +203,7 @@ const rr_command rr_command_info = {
     .help = "layers, parameters, work and bytes a step, memory a rank; or what a checkpoint holds",
     .details =
         "  --ranks N          forecast for that many ranks (default 1)\n"
+        "  --nodes N          on that many nodes (default 1): it decides how gradients of embeddings go\n"
         "  --hash             of CKPT: SHA-256 over name and values of all parameters, by name; and nothing else\n"
         "  --set key=value    overrides a key of CONFIG\n",
     .run = run,

@@ -7,8 +7,9 @@
 #include "ringrnn/version.h"
 
 static const rr_command *const commands[] = {
-    &rr_command_train, &rr_command_eval,  &rr_command_generate, &rr_command_predict, &rr_command_bpe,
-    &rr_command_info,  &rr_command_check, &rr_command_config,   &rr_command_bench,   &rr_command_doctor,
+    &rr_command_train,   &rr_command_eval,  &rr_command_generate, &rr_command_predict,
+    &rr_command_average, &rr_command_bpe,   &rr_command_info,     &rr_command_check,
+    &rr_command_config,  &rr_command_bench, &rr_command_doctor,
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

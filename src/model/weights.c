@@ -3,6 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+bool rr_tensor_is_weight(const rr_tensor *tensor) {
+    return strncmp(tensor->name, "optimizer.", 10) != 0 && strcmp(tensor->name, "carry") != 0;
+}
+
 static void shape_text(const size_t *dims, size_t count, char *out, size_t size) {
     size_t used = 0;
     out[0] = 0;

@@ -2,8 +2,13 @@
 #ifndef RR_MODEL_WEIGHTS_H
 #define RR_MODEL_WEIGHTS_H
 
+#include <stdbool.h>
+
 #include "ckpt/safetensors.h"
 #include "nn/params.h"
+
+/** What is trained, not the state of the optimiser or of streams. */
+bool rr_tensor_is_weight(const rr_tensor *tensor);
 
 /**
  * Copies a file's tensors into an arena of the parameters' layout: tensor "<prefix><name>" for every parameter.

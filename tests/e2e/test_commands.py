@@ -115,6 +115,22 @@ class Commands(Case):
         expected = vocab * 12 + vocab * 20 + vocab + 4 * 20 * (12 + 20 + 2) + 4 * 20 * (20 + 20 + 2)
         self.assertIn(f"parameters        {expected}\n", result.stdout)
 
+    def test_info_reckons_with_nodes(self):
+        def sent(ranks, nodes):
+            config = os.path.join(os.environ["RINGRNN_SOURCE"], "configs/bench/lstm-1500.yaml")
+            result = run(["info", config, "--set", "train.global_batch_size=320", "--ranks", ranks, "--nodes", nodes])
+            self.assertEqual(result.returncode, 0, result.stderr)
+            line = next(line for line in result.stdout.splitlines() if line.startswith("sent a step"))
+            self.assertIn(f"on {ranks} ranks, {nodes} node", line)
+            return float(line.split()[3])
+
+        # within a node the embedding [10000, 1500] goes whole, twice; between 64 its rows go to owners and their sums to all
+        self.assertLess(sent("64", "64"), 0.9 * sent("64", "1"))
+        for ranks, nodes in (("2", "3"), ("2", "0")):
+            result = run(["info", self.config, "--ranks", ranks, "--nodes", nodes])
+            self.assertEqual(result.returncode, 2, result.stdout)
+            self.assertIn(f"--nodes {nodes}: must be from 1 to the number of ranks", result.stderr)
+
     def test_eval_agrees_with_training_on_any_ranks(self):
         self.train()
         with open(os.path.join(self.run_folder, "metrics.jsonl"), encoding="utf-8") as file:
