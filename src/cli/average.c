@@ -58,7 +58,7 @@ static rr_status average_run(const char *run, size_t last, const char *out) {
     return status;
 }
 
-static rr_status choose(int argc, char **argv) {
+static rr_status run(int argc, char **argv) {
     rr_cli_arguments arguments;
     const char *out = NULL, *last_text = NULL;
     size_t last = 0;
@@ -78,12 +78,6 @@ static rr_status choose(int argc, char **argv) {
     return average(arguments.operands, arguments.operand_count, out);
 }
 
-static rr_status run(int argc, char **argv) {
-    rr_status status = choose(argc, argv);
-    if (status != RR_OK) rr_cli_complain();
-    return status;
-}
-
 const rr_command rr_command_average = {
     .name = "average",
     .arguments = "RUN|CKPT ... [options]",
@@ -91,4 +85,5 @@ const rr_command rr_command_average = {
     .details = "  --last N     of RUN: its newest N checkpoints (default: all that ckpt.keep has kept)\n"
                "  --out FILE   where it goes (of RUN: RUN/average.safetensors)\n",
     .run = run,
+    .local = true,
 };

@@ -117,7 +117,7 @@ static rr_status apply(const rr_cli_arguments *arguments) {
     return status;
 }
 
-static rr_status choose(int argc, char **argv) {
+static rr_status run(int argc, char **argv) {
     rr_cli_arguments arguments;
     const char *merges = NULL, *min_count = NULL;
     const rr_cli_option known[] = {
@@ -134,12 +134,6 @@ static rr_status choose(int argc, char **argv) {
     return apply(&arguments);
 }
 
-static rr_status run(int argc, char **argv) {
-    rr_status status = choose(argc, argv);
-    if (status != RR_OK) rr_cli_complain();
-    return status;
-}
-
 const rr_command rr_command_bpe = {
     .name = "bpe",
     .arguments = "learn FILE ... | apply CODES [FILE|-] [options]",
@@ -150,4 +144,5 @@ const rr_command rr_command_bpe = {
                "Words stand\n"
                "between blanks; the codes, or the text, go to standard output.\n",
     .run = run,
+    .local = true,
 };

@@ -20,17 +20,12 @@ static rr_status check(int argc, char **argv) {
     return status;
 }
 
-static rr_status run(int argc, char **argv) {
-    rr_status status = check(argc, argv);
-    if (status != RR_OK) rr_cli_complain();
-    return status;
-}
-
 const rr_command rr_command_check = {
     .name = "check",
     .arguments = "CONFIG [options]",
     .help = "checks a configuration and the data that it names, without training",
     .details = "  --set key=value    overrides a key\n"
                "  --no-data          checks the configuration alone\n",
-    .run = run,
+    .run = check,
+    .local = true,
 };

@@ -13,6 +13,7 @@ typedef struct rr_command {
     const char *help;      /* one line */
     const char *details;   /* what --help says beside it; options */
     rr_status (*run)(int argc, char **argv);
+    bool local; /* never starts MPI, and leaves it to main to tell the last error */
 } rr_command;
 
 extern const rr_command rr_command_train, rr_command_eval, rr_command_generate, rr_command_predict, rr_command_average,

@@ -128,12 +128,6 @@ static rr_status config(int argc, char **argv) {
     return status;
 }
 
-static rr_status run(int argc, char **argv) {
-    rr_status status = config(argc, argv);
-    if (status != RR_OK) rr_cli_complain();
-    return status;
-}
-
 const rr_command rr_command_config = {
     .name = "config",
     .arguments = "[KEY|FILE] [options]",
@@ -144,5 +138,6 @@ const rr_command rr_command_config = {
                "  ringrnn config FILE            that file with all defaults and --set applied\n"
                "  --set key=value                overrides a key, with FILE\n"
                "  --markdown                     all keys as Markdown (docs/config.md)\n",
-    .run = run,
+    .run = config,
+    .local = true,
 };

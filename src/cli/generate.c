@@ -51,12 +51,6 @@ static rr_status generate(int argc, char **argv) {
     return status;
 }
 
-static rr_status run(int argc, char **argv) {
-    rr_status status = generate(argc, argv);
-    if (status != RR_OK) rr_cli_complain();
-    return status;
-}
-
 const rr_command rr_command_generate = {
     .name = "generate",
     .arguments = "CKPT|RUN [options]",
@@ -68,5 +62,6 @@ const rr_command rr_command_generate = {
         "  --top-k K            draw among the K most likely tokens (default 0: all)\n"
         "  --top-p P            draw among the most likely tokens that together have probability P (default 1: all)\n"
         "  --seed N             the same seed gives the same text (default 1)\n",
-    .run = run,
+    .run = generate,
+    .local = true,
 };

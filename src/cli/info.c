@@ -191,12 +191,6 @@ static rr_status info(int argc, char **argv) {
     return status;
 }
 
-static rr_status run(int argc, char **argv) {
-    rr_status status = info(argc, argv);
-    if (status != RR_OK) rr_cli_complain();
-    return status;
-}
-
 const rr_command rr_command_info = {
     .name = "info",
     .arguments = "CONFIG|CKPT|RUN [options]",
@@ -206,5 +200,6 @@ const rr_command rr_command_info = {
         "  --nodes N          on that many nodes (default 1): it decides how gradients of embeddings go\n"
         "  --hash             of CKPT: SHA-256 over name and values of all parameters, by name; and nothing else\n"
         "  --set key=value    overrides a key of CONFIG\n",
-    .run = run,
+    .run = info,
+    .local = true,
 };

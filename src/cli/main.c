@@ -60,6 +60,7 @@ int main(int argc, char **argv) {
             }
         rr_math_start(argv);
         rr_status status = commands[i]->run(argc - 1, argv + 1);
+        if (status != RR_OK && commands[i]->local) rr_cli_complain();
         return rr_status_exit_code(status);
     }
     return wrong_usage(argv[1]);
