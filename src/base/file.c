@@ -72,3 +72,8 @@ rr_status rr_file_write(const char *path, const void *data, size_t length) {
 }
 
 bool rr_file_exists(const char *path) { return access(path, F_OK) == 0; }
+
+bool rr_folder_exists(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}

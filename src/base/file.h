@@ -21,5 +21,6 @@ rr_status rr_folder_make(const char *path);
 rr_status rr_file_write(const char *path, const void *data, size_t length);
 
 bool rr_file_exists(const char *path);
+bool rr_folder_exists(const char *path);
 
 #endif

@@ -1,6 +1,5 @@
 /* Finding the checkpoint that a run goes on from, or that a user means. */
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "ckpt/step_files.h"
@@ -49,10 +48,9 @@ rr_status rr_store_newest(const char *run_folder, rr_safetensors **file, rr_buff
 }
 
 void rr_store_meant(const char *given, rr_buffer *path) {
-    struct stat info;
     rr_buffer best = {0};
     rr_buffer_printf(&best, "%s/best" RR_CHECKPOINT_SUFFIX, given);
-    if (stat(given, &info) != 0 || !S_ISDIR(info.st_mode))
+    if (!rr_folder_exists(given))
         rr_buffer_puts(path, given);
     else if (rr_file_exists(rr_buffer_text(&best)))
         rr_buffer_puts(path, rr_buffer_text(&best));

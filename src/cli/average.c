@@ -2,14 +2,10 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "ckpt/step_files.h"
 #include "cli/cli.h"
 #include "model/average.h"
-
-static bool is_folder(const char *path) {
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
 
 static bool same_file(const char *a, const char *b) {
     struct stat one, other;
@@ -68,10 +64,10 @@ static rr_status run(int argc, char **argv) {
     if (arguments.override_count > 0) return rr_fail(RR_ERR_INPUT, "ringrnn average has no --set");
     if (last_text != NULL) RR_TRY(rr_cli_size("last", last_text, &last));
     if (last_text != NULL && last == 0) return rr_fail(RR_ERR_INPUT, "--last 0: must be >= 1");
-    if (arguments.operand_count == 1 && is_folder(arguments.operands[0]))
+    if (arguments.operand_count == 1 && rr_folder_exists(arguments.operands[0]))
         return average_run(arguments.operands[0], last, out);
     for (size_t i = 0; i < arguments.operand_count; i++)
-        if (is_folder(arguments.operands[i]))
+        if (rr_folder_exists(arguments.operands[i]))
             return rr_fail(RR_ERR_INPUT, "%s: one run folder, or files", arguments.operands[i]);
     if (last_text != NULL) return rr_fail(RR_ERR_INPUT, "--last is for a run folder");
     if (out == NULL) return rr_fail(RR_ERR_INPUT, "of files, --out FILE says where the average goes");

@@ -3,7 +3,6 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 
@@ -24,11 +23,6 @@ static rr_status append(rr_file_list *list, const char *path) {
 /* glob's own order follows the locale; this one is the same everywhere. */
 static int by_bytes(const void *left, const void *right) { return strcmp(*(char *const *)left, *(char *const *)right); }
 
-static bool is_folder(const char *path) {
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
 static rr_status expand_pattern(const rr_config *config, const char *key, const char *pattern, rr_file_list *out) {
     glob_t found = {0};
     rr_status status = RR_OK;
@@ -40,7 +34,7 @@ static rr_status expand_pattern(const rr_config *config, const char *key, const 
     if (found.gl_pathc > 0) qsort(found.gl_pathv, found.gl_pathc, sizeof *found.gl_pathv, by_bytes);
     size_t before = out->count;
     for (size_t i = 0; i < found.gl_pathc && status == RR_OK; i++)
-        if (!is_folder(found.gl_pathv[i])) status = append(out, found.gl_pathv[i]);
+        if (!rr_folder_exists(found.gl_pathv[i])) status = append(out, found.gl_pathv[i]);
     if (status == RR_OK && out->count == before) status = rr_config_fail(config, key, "no file matches %s", pattern);
 free_found:
     globfree(&found);

@@ -1,8 +1,8 @@
 #include "data/source.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
+#include "base/file.h"
 #include "data/source_parts.h"
 
 const rr_source_ops *const rr_sources[] = {&rr_source_tsv,      &rr_source_csv,    &rr_source_folders,
@@ -17,8 +17,7 @@ static bool ends_with(const char *text, const char *ending) {
 }
 
 const rr_source_ops *rr_source_guess(const char *path, const rr_source_ops *preset) {
-    struct stat info;
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return &rr_source_folders;
+    if (rr_folder_exists(path)) return &rr_source_folders;
     if (ends_with(path, ".csv")) return &rr_source_csv;
     if (ends_with(path, ".conllu")) return &rr_source_conllu;
     return ends_with(path, ".tsv") ? &rr_source_tsv : preset;

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "base/file.h"
 #include "data/source_parts.h"
 
 typedef struct names {
@@ -64,11 +64,6 @@ static rr_status read_text(const rr_source_options *options, size_t label_field,
     return status;
 }
 
-static bool is_folder(const char *path) {
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
 static rr_status read_class(const rr_source_options *options, size_t label_field, const char *label, const char *path,
                             rr_records *out) {
     names texts = {0};
@@ -77,7 +72,7 @@ static rr_status read_class(const rr_source_options *options, size_t label_field
     for (size_t i = 0; i < texts.count && status == RR_OK; i++) {
         rr_buffer_clear(&file);
         rr_buffer_printf(&file, "%s/%s", path, texts.items[i]);
-        if (is_folder(rr_buffer_text(&file)))
+        if (rr_folder_exists(rr_buffer_text(&file)))
             status = rr_fail(RR_ERR_INPUT,
                              "%s: is a folder within the folder of a class; the classes must be the folders"
                              " of %.*s itself",
@@ -98,7 +93,7 @@ static rr_status read_folder(const rr_source_options *options, size_t label_fiel
     for (size_t i = 0; i < classes.count && status == RR_OK; i++) {
         rr_buffer_clear(&folder);
         rr_buffer_printf(&folder, "%s/%s", path, classes.items[i]);
-        if (is_folder(rr_buffer_text(&folder)) && strcmp(classes.items[i], "unsup") != 0)
+        if (rr_folder_exists(rr_buffer_text(&folder)) && strcmp(classes.items[i], "unsup") != 0)
             status = read_class(options, label_field, classes.items[i], rr_buffer_text(&folder), out);
     }
     if (status == RR_OK) status = rr_source_check_any(out, before, path);

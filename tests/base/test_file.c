@@ -56,8 +56,11 @@ static void folders_are_made_with_their_parents(void **state) {
     assert_int_equal(rr_folder_make(scratch_path(s, "a/b//c/")), RR_OK);
     assert_true(rr_file_exists(scratch_path(s, "a/b/c")));
     assert_int_equal(rr_folder_make(scratch_path(s, "a/b/c")), RR_OK);
+    assert_true(rr_folder_exists(scratch_path(s, "a/b/c")));
+    assert_false(rr_folder_exists(scratch_path(s, "a/b/d")));
     assert_int_equal(rr_folder_make("/"), RR_OK);
     assert_int_equal(rr_file_write(scratch_path(s, "file"), "x", 1), RR_OK);
+    assert_false(rr_folder_exists(scratch_path(s, "file")));
     assert_int_equal(rr_folder_make(scratch_path(s, "file")), RR_ERR_RUNTIME);
     assert_int_equal(rr_folder_make(""), RR_ERR_RUNTIME);
     assert_int_equal(rr_folder_make(scratch_path(s, "file/below")), RR_ERR_RUNTIME);
