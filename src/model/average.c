@@ -12,8 +12,10 @@ typedef struct rr_mean {
     const rr_safetensors *last;
     rr_tensor *tensors; /* [count] */
     size_t count, total;
-    double *sums;  /* [total] */
-    float *values; /* [total] */
+    double *sums;    /* [total] over the files so far */
+    float *values;   /* [total] */
+    size_t files;    /* that are added */
+    rr_buffer steps; /* theirs, as text */
 } rr_mean;
 
 static rr_status begin(const char *path, const rr_safetensors *last, rr_mean *mean) {
@@ -55,8 +57,10 @@ static rr_status check(const char *path, const rr_safetensors *file, const rr_me
     return RR_OK;
 }
 
-static void add(const rr_safetensors *file, rr_mean *mean) {
+static void add(const char *path, const rr_safetensors *file, rr_mean *mean) {
+    const char *step = rr_safetensors_meta(file, "step");
     double *sums = mean->sums;
+    rr_buffer_printf(&mean->steps, "%s%s", mean->files++ > 0 ? ", " : "", step != NULL ? step : path);
     for (size_t i = 0; i < mean->count; i++) {
         const rr_tensor *tensor = rr_safetensors_find(file, mean->tensors[i].name);
         const float *values = tensor->data;
@@ -66,20 +70,16 @@ static void add(const rr_safetensors *file, rr_mean *mean) {
     }
 }
 
-static rr_status add_file(const char *path, rr_mean *mean, rr_buffer *steps) {
+static rr_status add_file(const char *path, rr_mean *mean) {
     rr_safetensors *file;
     RR_TRY(rr_safetensors_read(path, &file));
     rr_status status = check(path, file, mean);
-    if (status == RR_OK) {
-        const char *step = rr_safetensors_meta(file, "step");
-        add(file, mean);
-        rr_buffer_printf(steps, "%s, ", step != NULL ? step : path);
-    }
+    if (status == RR_OK) add(path, file, mean);
     rr_safetensors_free(file);
     return status;
 }
 
-static rr_status write(rr_mean *mean, size_t files, const char *steps, const char *out) {
+static rr_status write(rr_mean *mean, const char *out) {
     static const char *const kept[] = {"format", "ringrnn",     "step",      "config", "vocab",
                                        "state",  "fingerprint", "placement", "level"};
     rr_meta_item meta[sizeof kept / sizeof *kept + 1];
@@ -88,8 +88,8 @@ static rr_status write(rr_mean *mean, size_t files, const char *steps, const cha
         const char *value = rr_safetensors_meta(mean->last, kept[i]);
         if (value != NULL) meta[words++] = (rr_meta_item){kept[i], value};
     }
-    meta[words++] = (rr_meta_item){RR_AVERAGED, steps};
-    for (size_t k = 0; k < mean->total; k++) mean->values[k] = (float)(mean->sums[k] / (double)files);
+    meta[words++] = (rr_meta_item){RR_AVERAGED, rr_buffer_text(&mean->steps)};
+    for (size_t k = 0; k < mean->total; k++) mean->values[k] = (float)(mean->sums[k] / (double)mean->files);
     for (size_t i = 0; i < mean->count; i++) {
         mean->tensors[i].data = mean->values + at;
         at += rr_tensor_elements(&mean->tensors[i]);
@@ -102,19 +102,14 @@ static rr_status write(rr_mean *mean, size_t files, const char *steps, const cha
 rr_status rr_average(const char *const *paths, size_t count, const char *out) {
     const char *path = paths[count - 1];
     rr_safetensors *last = NULL;
-    rr_buffer steps = {0};
-    rr_mean mean = {.path = path};
+    rr_mean mean = {0};
     rr_status status = rr_safetensors_read(path, &last);
     if (status == RR_OK) status = begin(path, last, &mean);
-    for (size_t i = 0; i + 1 < count && status == RR_OK; i++) status = add_file(paths[i], &mean, &steps);
-    if (status == RR_OK) {
-        const char *step = rr_safetensors_meta(last, "step");
-        add(last, &mean);
-        rr_buffer_puts(&steps, step != NULL ? step : path);
-        status = write(&mean, count, rr_buffer_text(&steps), out);
-    }
+    for (size_t i = 0; i + 1 < count && status == RR_OK; i++) status = add_file(paths[i], &mean);
+    if (status == RR_OK) add(path, last, &mean);
+    if (status == RR_OK) status = write(&mean, out);
     rr_safetensors_free(last);
-    rr_buffer_free(&steps);
+    rr_buffer_free(&mean.steps);
     free(mean.tensors);
     free(mean.sums);
     free(mean.values);
