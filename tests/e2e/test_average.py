@@ -80,6 +80,7 @@ class Average(Case):
         result = self.train(expect=2, options=("--resume", self.mean), train__max_steps=40)
         self.assertIn("average", result.stderr)
         self.train(train__max_steps=31)
+        self.train(name="further", options=("--init-from", self.mean), train__max_steps=3)
 
     def test_wrong_input_is_named(self):
         first, last = self.steps[0], self.steps[-1]
