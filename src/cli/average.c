@@ -66,9 +66,12 @@ static rr_status run(int argc, char **argv) {
     if (last_text != NULL && last == 0) return rr_fail(RR_ERR_INPUT, "--last 0: must be >= 1");
     if (arguments.operand_count == 1 && rr_folder_exists(arguments.operands[0]))
         return average_run(arguments.operands[0], last, out);
-    for (size_t i = 0; i < arguments.operand_count; i++)
+    for (size_t i = 0; i < arguments.operand_count; i++) {
+        if (!rr_file_exists(arguments.operands[i]))
+            return rr_fail(RR_ERR_INPUT, "%s: there is no such file or run folder", arguments.operands[i]);
         if (rr_folder_exists(arguments.operands[i]))
             return rr_fail(RR_ERR_INPUT, "%s: one run folder, or files", arguments.operands[i]);
+    }
     if (last_text != NULL) return rr_fail(RR_ERR_INPUT, "--last is for a run folder");
     if (out == NULL) return rr_fail(RR_ERR_INPUT, "of files, --out FILE says where the average goes");
     return average(arguments.operands, arguments.operand_count, out);

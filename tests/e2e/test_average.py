@@ -101,6 +101,7 @@ class Average(Case):
         self.refused([first, letters, *out], first, "vocabulary", letters)
         self.refused([first, damaged, *out], damaged)
         self.refused([first, "absent.safetensors", *out], "absent.safetensors")
+        self.refused(["runs/absent"], "runs/absent", "no such file or run folder")
         self.refused([self.run_folder, first, *out], self.run_folder, "one run folder, or files")
         self.refused([first, "--last", "2", *out], "--last")
         self.refused([self.run_folder, "--last", "99"], "--last 99", "ckpt.keep")
